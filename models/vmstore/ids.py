@@ -1,0 +1,48 @@
+"""Handle ids and addresses as distinct types; a field's type selects its codec and its pool.
+
+The id of a handle is chosen by the trace. Every kind of handle has its own number space and its
+own prefix in the text form (`f0` is a frame, `s3` a segment).
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal, NewType
+
+Paddr = NewType("Paddr", int)  # physical byte address
+PaddrEnd = NewType("PaddrEnd", int)  # physical byte address, exclusive end
+ByteOffset = NewType("ByteOffset", int)  # bytes from the start of the op's handle
+ByteOffsetEnd = NewType("ByteOffsetEnd", int)  # the same, exclusive end
+MetaVal = NewType("MetaVal", int)  # payload of a page's metadata, 64 bits
+CountWord = NewType("CountWord", str)  # a reference-count word: a number, or a name such as MAX-1
+MetaKind = Literal["unit", "umeta", "tmeta", "link"]  # metadata types of the recorded programs
+
+META_KINDS: Final[tuple[MetaKind, ...]] = ("unit", "umeta", "tmeta", "link")
+UNTYPED_KINDS: Final = frozenset({"unit", "umeta", "link"})
+
+FrameId = NewType("FrameId", int)
+RawId = NewType("RawId", int)
+SegmentId = NewType("SegmentId", int)
+RawSegmentId = NewType("RawSegmentId", int)
+UniqueId = NewType("UniqueId", int)
+RawUniqueId = NewType("RawUniqueId", int)
+ListId = NewType("ListId", int)
+LcursorId = NewType("LcursorId", int)
+
+
+@dataclass(frozen=True, slots=True)
+class HandleKind:
+    """A kind of handle: its name in outcomes and arguments, its prefix in the text form."""
+
+    name: str
+    prefix: str
+
+
+HANDLE_KINDS: Final[dict[object, HandleKind]] = {
+    FrameId: HandleKind("frame", "f"),
+    RawId: HandleKind("raw", "fr"),
+    SegmentId: HandleKind("segment", "s"),
+    RawSegmentId: HandleKind("raw_segment", "sr"),
+    UniqueId: HandleKind("unique", "u"),
+    RawUniqueId: HandleKind("raw_unique", "ur"),
+    ListId: HandleKind("list", "l"),
+    LcursorId: HandleKind("lcursor", "lc"),
+}

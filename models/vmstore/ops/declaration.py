@@ -1,0 +1,93 @@
+"""What the codecs, generators and minimizers read off an op's class: its fields and their roles."""
+
+import re
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, get_type_hints
+
+from vmstore.ids import HANDLE_KINDS, HandleKind
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of an op. `kind` is set for handles, `type` selects the codec of the others."""
+
+    name: str
+    type: object
+    kind: HandleKind | None
+    is_destination: bool
+    is_consumed: bool
+    default: object  # MISSING when the text form must name it
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One op as data.
+
+    Shape: `destinations`, `handles` and `arguments` split `fields` in declaration order; `handles`
+    are the handles the op uses, `arguments` the values that are no handles.
+    """
+
+    name: str
+    area: str
+    op: type
+    doc: str
+    fields: tuple[Field, ...]
+    destinations: tuple[Field, ...]
+    handles: tuple[Field, ...]
+    arguments: tuple[Field, ...]
+
+    @property
+    def source(self) -> str:
+        """The upstream function that the op calls, from its docstring."""
+        return _after(self.doc, "Source: ")
+
+    @property
+    def vmstore_op(self) -> str:
+        """The `VmStore` operation that the op realises, or `none`."""
+        return _after(self.doc, "VmStore: ") or "none"
+
+    def make(self, values: dict[str, Any]) -> Any:  # noqa: ANN401  # the one untyped seam
+        """Build the op from field values. Requires: `values` names every field without default."""
+        return self.op(**values)
+
+
+def _after(doc: str, marker: str) -> str:
+    found = re.search(re.escape(marker) + r"([^.]*)", " ".join(doc.split()))
+    return found.group(1).strip("` ") if found else ""
+
+
+def snake_case(name: str) -> str:
+    """Return the text name of an op class: `FrameFromUnused` is `frame_from_unused`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def declare(op: type, area: str) -> Declaration:
+    """Read the declaration off an op class. Requires: a dataclass of handles and arguments."""
+    hints = get_type_hints(op)
+    consumed: tuple[str, ...] = getattr(op, "CONSUMES", ())
+    every = tuple(
+        Field(
+            name=f.name,
+            type=hints[f.name],
+            kind=HANDLE_KINDS.get(hints[f.name]),
+            is_destination=f.name.startswith("dst"),
+            is_consumed=f.name in consumed,
+            default=f.default,
+        )
+        for f in fields(op)
+    )
+    return Declaration(
+        name=snake_case(op.__name__),
+        area=area,
+        op=op,
+        doc=op.__doc__ or "",
+        fields=every,
+        destinations=tuple(f for f in every if f.is_destination),
+        handles=tuple(f for f in every if f.kind and not f.is_destination),
+        arguments=tuple(f for f in every if f.kind is None),
+    )
+
+
+def is_required(field: Field) -> bool:
+    """Return whether the text form must name this field."""
+    return field.default is MISSING

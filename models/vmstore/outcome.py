@@ -1,0 +1,78 @@
+"""What one op came to. Plain slotted records, never changed after construction.
+
+`Ok` carries the observed values; the handles that an op produced are named by the op itself, and
+appear in `Ok.value` only when one was not produced (`segment_next` past the end: `frame=None`).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(slots=True)
+class Ok:
+    """The call returned normally."""
+
+    value: dict[str, object] | None = None
+
+
+@dataclass(slots=True)
+class Err:
+    """The call returned the error `variant`; nothing changed unless the op's card says so."""
+
+    variant: str
+    detail: dict[str, object] | None = None
+
+
+@dataclass(slots=True)
+class Panic:
+    """The call unwound: its by-value arguments were dropped, the trace ends."""
+
+    code: str
+
+
+@dataclass(slots=True)
+class Abort:
+    """The machine was powered off, nothing was dropped, the trace ends."""
+
+    code: str
+
+
+@dataclass(slots=True)
+class Blocked:
+    """The call would spin for ever on a lock that a live cursor holds; nothing changed."""
+
+
+@dataclass(slots=True)
+class Diverges:
+    """The call reached the work limit of a step; the trace ends."""
+
+
+Outcome = Ok | Err | Panic | Abort | Blocked | Diverges
+
+OK: Final = Ok()
+NOT_ALIGNED: Final = Err("NotAligned")
+OUT_OF_BOUND: Final = Err("OutOfBound")
+IN_USE: Final = Err("InUse")
+UNUSED: Final = Err("Unused")
+BUSY: Final = Err("Busy")
+UNIQUE: Final = Err("Unique")
+SHARED: Final = Err("Shared")
+WRONG_TYPE: Final = Err("WrongType")
+NOT_UNTYPED: Final = Err("NotUntyped")
+BORROWED: Final = Err("Borrowed")
+
+
+class Unwinding(Exception):
+    """A panic on its way out of the modelled call."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class PoweredOff(Exception):
+    """An abort of the modelled machine; nothing may catch it on the way out."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code

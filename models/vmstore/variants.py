@@ -1,0 +1,110 @@
+"""Where the three described systems differ: each difference is a variant with one value each.
+
+A profile is a set of variant values: `ostd` (upstream today, the recorded vectors), `vostd` (its
+verified twin) and `seed` (the revision of the project's seed documents).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+PROFILES: Final = ("ostd", "vostd", "seed")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One behaviour that differs between the described systems.
+
+    Shape: `values` lists every legal value; `ostd`, `vostd` and `seed` are three of them.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    ostd: str
+    vostd: str
+    seed: str
+    text: str
+    source: str
+
+    def value_for(self, profile: str) -> str:
+        """Return this variant's value under `profile`, one of `PROFILES`."""
+        if profile == "vostd":
+            return self.vostd
+        return self.seed if profile == "seed" else self.ostd
+
+
+VARIANTS: Final = (
+    Variant(
+        "push_back",
+        ("append", "before-last"),
+        ostd="append",
+        vostd="before-last",
+        seed="before-last",
+        text="LinkedList::push_back appends, or inserts before the last element",
+        source="frames.md 11.4, DIF.12, AX-32",
+    ),
+    Variant(
+        "slice_check",
+        ("offsets", "wrapping-sum"),
+        ostd="offsets",
+        vostd="offsets",
+        seed="wrapping-sum",
+        text="Segment::slice checks its offsets, or the sums start + offset after they wrapped",
+        source="frames.md 10.6, 16.1 K1; seed 003 assumes the sums do not overflow",
+    ),
+    Variant(
+        "top_page",
+        ("accepted", "rejected"),
+        ostd="accepted",
+        vostd="accepted",
+        seed="accepted",
+        text="Segment::from_unused accepts a range that ends exactly at max_paddr, or rejects it",
+        source="frames.md 10.1, 16.1 K3; seeds 000 and 003 accept, the era of seed 001 rejects",
+    ),
+    Variant(
+        "rollback",
+        ("released", "leaked"),
+        ostd="released",
+        vostd="released",
+        seed="released",
+        text="Segment::from_unused releases the pages before the failing one, or leaks them",
+        source="frames.md 15; seed 003 releases, the era of seed 001 leaks",
+    ),
+    Variant(
+        "slot_presence",
+        ("always", "extracted"),
+        ostd="always",
+        vostd="always",
+        seed="always",
+        text="slot permissions stay parked in the region, or leave it while the page is live",
+        source="frames.md 5.3, 15; seeds 000, 002 and 003 always, seed 001 extracted",
+    ),
+    Variant(
+        "debug_assertions",
+        ("checked", "omitted"),
+        ostd="checked",
+        vostd="omitted",
+        seed="omitted",
+        text="debug assertions of the frame layer exist in a debug build, or not at all",
+        source="frames.md 15",
+    ),
+    Variant(
+        "dealloc_upcall",
+        ("called", "omitted"),
+        ostd="called",
+        vostd="omitted",
+        seed="omitted",
+        text="the last drop of a page tells the allocator, or not",
+        source="frames.md 4.2, 15",
+    ),
+    Variant(
+        "ledger",
+        ("exact", "literal"),
+        ostd="exact",
+        vostd="literal",
+        seed="literal",
+        text="frame_obligations counts every owner, or moves exactly as the proof's contracts say",
+        source="frames.md 5.5, 16.2 G3 G5",
+    ),
+)
+
+VARIANT_BY_NAME: Final = {variant.name: variant for variant in VARIANTS}

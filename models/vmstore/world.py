@@ -1,0 +1,142 @@
+"""The sizes and switches of the modelled machine: one value, the second line of every trace."""
+
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Final
+
+from vmstore.arch import MAX_LIST_ID, PAGE_SIZE, REF_COUNT_MAX
+from vmstore.variants import PROFILES, VARIANT_BY_NAME
+
+LIMITS: Final[dict[str, tuple[int, int]]] = {
+    "frames": (1, 1 << 24),
+    "pt_frames": (0, 1 << 24),
+    "cpus": (1, 64),
+    "levels": (2, 5),
+    "entries": (2, 512),
+    "rc_max": (1, REF_COUNT_MAX),
+    "list_ids": (1, MAX_LIST_ID),
+}
+CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "build": ("debug", "release"),
+    "rcu": ("immediate", "deferred"),
+    "profile": PROFILES,
+}
+
+
+class WorldError(ValueError):
+    """A world that cannot be built; the message names the key, the value and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The modelled machine. The defaults belong to trace format 1 and never change.
+
+    Units: `frames` and `pt_frames` count pages; data pages lie at `[0, frames)`, the page-table
+    pool at `[frames, frames + pt_frames)`, its first `kernel_nodes` being the kernel's own table.
+    Errors: `WorldError` for a value out of `LIMITS` or `CHOICES`, or an unknown variant.
+    Source: vectors/README.md 2.
+    """
+
+    frames: int = 24
+    pt_frames: int = 800
+    cpus: int = 2
+    levels: int = 4
+    entries: int = 512
+    rc_max: int = REF_COUNT_MAX
+    list_ids: int = MAX_LIST_ID
+    build: str = "debug"
+    rcu: str = "immediate"
+    profile: str = "ostd"
+    overrides: tuple[tuple[str, str], ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """Reject sizes and switches outside their documented limits."""
+        for key, (low, high) in LIMITS.items():
+            value = getattr(self, key)
+            if not low <= value <= high:
+                raise WorldError(f"world {key}={value}: allowed are {low} to {high}")
+        for key, allowed in CHOICES.items():
+            value = getattr(self, key)
+            if value not in allowed:
+                raise WorldError(f"world {key}={value!r}: allowed are {', '.join(allowed)}")
+        if self.entries & (self.entries - 1):
+            raise WorldError(f"world entries={self.entries}: allowed are powers of two")
+        if self.pt_frames and self.pt_frames < self.kernel_nodes:
+            raise WorldError(
+                f"world pt_frames={self.pt_frames}: allowed are 0 (no page tables) or at least"
+                f" {self.kernel_nodes}, the kernel's own table at entries={self.entries}"
+            )
+        for name, choice in self.overrides:
+            _check_variant(name, choice)
+
+    @property
+    def kernel_nodes(self) -> int:
+        """Pages of the kernel's page table: its root and one node per upper-half root entry."""
+        return 1 + self.entries // 2 if self.pt_frames else 0
+
+    @property
+    def pages(self) -> int:
+        """Number of pages, and of metadata slots."""
+        return self.frames + self.pt_frames
+
+    @property
+    def max_paddr(self) -> int:
+        """First physical address past the last page."""
+        return self.pages * PAGE_SIZE
+
+    def variant(self, name: str) -> str:
+        """Return the value of variant `name`: the override, or else the profile's."""
+        for key, choice in self.overrides:
+            if key == name:
+                return choice
+        return VARIANT_BY_NAME[name].value_for(self.profile)
+
+    def changed(self, **settings: int | str) -> "World":
+        """Return this world with `settings` replaced. Errors: WorldError."""
+        return replace(self, **settings)  # type: ignore[arg-type]  # checked in __post_init__
+
+    def with_setting(self, key: str, text: str) -> "World":
+        """Return this world with one `key=text` of a trace or command line applied.
+
+        Errors: WorldError for an unknown key, a value that is no number, one out of limits.
+        """
+        if key.startswith("variant."):
+            name = key.removeprefix("variant.")
+            _check_variant(name, text)
+            kept = [pair for pair in self.overrides if pair[0] != name]
+            return replace(self, overrides=tuple(sorted([*kept, (name, text)])))
+        if key in CHOICES:
+            return self.changed(**{key: text})
+        if key not in LIMITS:
+            raise WorldError(f"unknown world key {key!r}{_closest(key, [*LIMITS, *CHOICES])}")
+        try:
+            number = int(text, 0)
+        except ValueError:
+            raise WorldError(f"world {key}={text!r}: a number is needed") from None
+        return self.changed(**{key: number})
+
+    def settings(self) -> dict[str, str]:
+        """Return what differs from the defaults, in declaration order, as `key: text`."""
+        base = World()
+        names = [*LIMITS, *CHOICES]
+        shown = {
+            name: str(getattr(self, name))
+            for name in names
+            if getattr(self, name) != getattr(base, name)
+        }
+        return shown | {f"variant.{name}": choice for name, choice in self.overrides}
+
+
+def _check_variant(name: str, choice: str) -> None:
+    variant = VARIANT_BY_NAME.get(name)
+    if variant is None:
+        raise WorldError(f"unknown variant {name!r}{_closest(name, list(VARIANT_BY_NAME))}")
+    if choice not in variant.values:
+        raise WorldError(
+            f"world variant.{name}={choice!r}: allowed are {', '.join(variant.values)}"
+        )
+
+
+def _closest(word: str, known: list[str]) -> str:
+    near = get_close_matches(word, known, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else f"; known are {', '.join(known)}"
