@@ -1,0 +1,152 @@
+"""The view: what is on each page, the lists as plain sequences, and the events that must be seen."""
+
+from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE
+from vmstore.cells import NONE
+from vmstore.exec.machine import Event
+from vmstore.outcome import IN_USE, NOT_ALIGNED, OUT_OF_BOUND, UNIQUE, UNUSED, Err
+from vmstore.owner import SlotOwner
+from vmstore.store import VmStore
+from vmstore.world import World
+
+Page = tuple[str, int]  # metadata kind and payload
+
+
+class ListView:
+    """A list as a plain sequence of page indices; `list_id` is 0 until something needs it."""
+
+    __slots__ = ("is_borrowed", "list_id", "pages")
+
+    def __init__(self) -> None:
+        self.pages: list[int] = []
+        self.list_id = 0
+        self.is_borrowed = False
+
+
+class CursorView:
+    """A list cursor as a position in `0 ..= len`; `len` is the ghost."""
+
+    __slots__ = ("list", "position")
+
+    def __init__(self, borrowed: ListView, position: int) -> None:
+        self.list = borrowed
+        self.position = position
+
+    def element(self) -> int:
+        """Return the page index under the cursor, `NONE` on the ghost."""
+        pages = self.list.pages
+        return pages[self.position] if self.position < len(pages) else NONE
+
+
+class View:
+    """Store and view together: all that a rule may read and write.
+
+    `pages` maps a live page to its metadata; `linked` a listed page to its list; `events` are
+    those that this step must show, in order; `touched_lists` the lists that it may change.
+    """
+
+    __slots__ = (
+        "asserts",
+        "debug",
+        "events",
+        "frames",
+        "linked",
+        "lcursors",
+        "list_ids",
+        "lists",
+        "max_paddr",
+        "next_list_id",
+        "pages",
+        "push_back_appends",
+        "rc_max",
+        "reports_dealloc",
+        "rolls_back",
+        "slice_checks_offsets",
+        "store",
+        "top_page_accepted",
+        "touched_lists",
+    )
+
+    def __init__(self, world: World) -> None:
+        self.store = VmStore(world)
+        self.frames = world.frames
+        self.max_paddr = world.max_paddr
+        self.rc_max = world.rc_max
+        self.list_ids = world.list_ids
+        self.debug = world.build == "debug"
+        self.asserts = self.debug and world.variant("debug_assertions") == "checked"
+        self.reports_dealloc = world.variant("dealloc_upcall") == "called"
+        self.push_back_appends = world.variant("push_back") == "append"
+        self.rolls_back = world.variant("rollback") == "released"
+        self.slice_checks_offsets = world.variant("slice_check") == "offsets"
+        self.top_page_accepted = world.variant("top_page") == "accepted"
+        self.next_list_id = 1
+        self.pages: dict[int, Page] = {}
+        self.lists: dict[int, ListView] = {}
+        self.lcursors: dict[int, CursorView] = {}
+        self.linked: dict[int, ListView] = {}
+        self.events: list[Event] = []
+        self.touched_lists: list[ListView] = []
+
+    def begin_step(self) -> None:
+        """Forget what the previous step touched and showed."""
+        self.store.begin_step()
+        if self.events:
+            self.events = []
+        if self.touched_lists:
+            self.touched_lists = []
+
+    def claim_error(self, paddr: int) -> Err | None:
+        """Return why the page at `paddr` cannot be claimed as unused, None if it can."""
+        if paddr % PAGE_SIZE:
+            return NOT_ALIGNED
+        if paddr >= self.max_paddr:
+            return OUT_OF_BOUND
+        owner = self.store.owner_at(paddr)
+        if owner.uniques:
+            return UNIQUE
+        return IN_USE if owner.references() else None
+
+    def share_error(self, paddr: int) -> Err | None:
+        """Return why the page at `paddr` cannot be shared, None if it can."""
+        if paddr % PAGE_SIZE:
+            return NOT_ALIGNED
+        if paddr >= self.max_paddr:
+            return OUT_OF_BOUND
+        owner = self.store.owner_at(paddr)
+        if owner.uniques:
+            return UNIQUE
+        return None if owner.references() else UNUSED
+
+    def claim(self, index: int, kind: str, val: int) -> None:
+        """Record that page `index` now carries metadata and is a `Frame`."""
+        self.pages[index] = (kind, 0 if kind == "unit" else val)
+        owner = self.store.owner(index)
+        owner.usage = "Frame"
+        if self.store.extracts_slots:
+            owner.parked = False
+
+    def retire(self, owner: SlotOwner, *, freed: bool = True) -> None:
+        """Record that the page lost its last reference: hook, then the allocator is told."""
+        kind, val = self.pages.pop(owner.index, ("", 0))
+        owner.parked = True
+        self.show_on_drop(owner.index, kind, val)
+        if freed and self.reports_dealloc and owner.index < self.frames:
+            self.events.append(("freed", owner.index * PAGE_SIZE))
+
+    def retire_if_last(self, owner: SlotOwner) -> None:
+        """Retire the page if nothing refers to it any more."""
+        if not owner.references():
+            self.retire(owner)
+
+    def show_on_drop(self, index: int, kind: str, val: int) -> None:
+        """Expect the drop hook of one metadata value; `unit` has none."""
+        if kind != "unit":
+            self.events.append(("on_drop", kind, index * PAGE_SIZE, val))
+
+    def page(self, owner: SlotOwner) -> Page:
+        """Return kind and payload of a live page; a page-table node shows as `pt`, 0."""
+        return self.pages.get(owner.index, ("pt", 0))
+
+    def count_word(self, owner: SlotOwner) -> int:
+        """Return the reference count that the owners of a page amount to."""
+        return REF_COUNT_UNIQUE if owner.uniques else owner.references()
