@@ -11,7 +11,7 @@ class SlotOwner:
     """The owner of one metadata slot: ghost state and the number of references by kind.
 
     `handles` H (live and raw frames), `mappings` P, `covers` C (live and raw segments), `uniques`
-    U (live, raw, in a list), `deferred` D, `links` the table's own references to a page-table
+    U (live, raw, in a list), `forgotten` how many of H and U are raw or in a list, `deferred` D, `links` the table's own references to a page-table
     node, `leaked` references that a panic or abort is known to lose. `obligations` is the
     multiplicity of the slot in `frame_obligations`. Source: store.md 2.2, design "counts per slot".
     """
@@ -19,6 +19,7 @@ class SlotOwner:
     __slots__ = (
         "covers",
         "deferred",
+        "forgotten",
         "handles",
         "index",
         "leaked",
@@ -43,6 +44,7 @@ class SlotOwner:
         self.mappings = 0
         self.covers = 0
         self.uniques = 0
+        self.forgotten = 0
         self.deferred = 0
         self.links = 0
         self.leaked = 0

@@ -141,7 +141,9 @@ class VmStore:
         if rid in self.raw_frames:
             raise RequiresError(f"raw frame {rid} is already registered")
         owner.handles += 1
+        owner.forgotten += 1
         self.raw_frames[rid] = owner.index * PAGE_SIZE
+        self.fresh.append((RAW, rid))
         return owner.index * PAGE_SIZE
 
     def restore_frame(self, rid: int, fid: int) -> None:
@@ -151,7 +153,9 @@ class VmStore:
         paddr = self.raw_frames[rid]
         self.insert_frame(fid, paddr)
         del self.raw_frames[rid]
-        self.owner_at(paddr).handles -= 1
+        owner = self.owner_at(paddr)
+        owner.handles -= 1
+        owner.forgotten -= 1
 
     # -- unique frames -------------------------------------------------------------------------
 
@@ -184,7 +188,9 @@ class VmStore:
         if rid in self.raw_uniques:
             raise RequiresError(f"raw unique {rid} is already registered")
         owner.uniques += 1
+        owner.forgotten += 1
         self.raw_uniques[rid] = owner.index * PAGE_SIZE
+        self.fresh.append((RAW_UNIQUE, rid))
         return owner.index * PAGE_SIZE
 
     def restore_unique(self, rid: int, uid: int) -> None:
@@ -194,7 +200,24 @@ class VmStore:
         paddr = self.raw_uniques[rid]
         self.insert_unique(uid, paddr)
         del self.raw_uniques[rid]
-        self.owner_at(paddr).uniques -= 1
+        owner = self.owner_at(paddr)
+        owner.uniques -= 1
+        owner.forgotten -= 1
+
+    def list_unique(self, uid: int) -> SlotOwner:
+        """Let a list swallow an exclusive handle. Requires: `uid` live. Effect: U unchanged."""
+        owner = self.extract_unique(uid)
+        owner.uniques += 1
+        owner.forgotten += 1
+        return owner
+
+    def unlist_page(self, index: int) -> SlotOwner:
+        """Let a list give a page up. Effect: U - 1; the caller registers or frees the page."""
+        owner = self.owner(index)
+        owner.uniques -= 1
+        owner.forgotten -= 1
+        self.touch(owner)
+        return owner
 
     # -- segments: `extract_segment`, `insert_segment` -----------------------------------------
 
@@ -244,6 +267,7 @@ class VmStore:
         owner.covers -= 1
         owner.obligations -= 1
         self.segments[sid] = SegmentEntry(start + PAGE_SIZE, end)
+        self.fresh.append((SEGMENT, sid))
 
     def forget_segment(self, sid: int, rid: int) -> SegmentEntry:
         """Move a segment to the raw registry. Effect: C and the ledger unchanged."""
@@ -253,6 +277,7 @@ class VmStore:
             raise RequiresError(f"raw segment {rid} is already registered")
         entry = self.segments.pop(sid)
         self.raw_segments[rid] = entry
+        self.fresh.append((RAW_SEGMENT, rid))
         return entry
 
     def restore_segment(self, rid: int, sid: int) -> None:

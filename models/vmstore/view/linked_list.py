@@ -33,7 +33,7 @@ def list_new(v: View, op: ListNew, out: Outcome) -> Outcome | None:
     """Always succeeds: an empty sequence."""
     if out != OK:
         return OK
-    v.lists[op.dst] = ListView()
+    v.lists[op.dst] = ListView(op.dst)
     return None
 
 
@@ -64,8 +64,7 @@ def _insert(v: View, held: ListView, position: int, unique: int, out: Outcome) -
         return None if out == IDS_EXHAUSTED else IDS_EXHAUSTED
     if out != OK:
         return OK
-    v.store.extract_unique(unique)
-    owner.uniques += 1
+    v.store.list_unique(unique)
     _mint_id(v, held)
     held.pages.insert(position, owner.index)
     v.linked[owner.index] = held
@@ -97,7 +96,7 @@ def _take(v: View, held: ListView, position: int, dst: int, out: Outcome) -> Out
     index = held.pages.pop(position)
     del v.linked[index]
     v.touched_lists.append(held)
-    v.store.owner(index).uniques -= 1
+    v.store.unlist_page(index)
     v.store.insert_unique(dst, index * PAGE_SIZE)
     return None
 
@@ -138,10 +137,7 @@ def list_drop(v: View, op: ListDrop, out: Outcome) -> Outcome | None:
     del v.lists[op.list]
     for index in held.pages:
         del v.linked[index]
-        owner = v.store.owner(index)
-        owner.uniques -= 1
-        v.store.touch(owner)
-        v.retire(owner)
+        v.retire(v.store.unlist_page(index))
     held.pages = []
     v.touched_lists.append(held)
     return None
@@ -184,6 +180,7 @@ def _open(v: View, held: ListView, position: int, dst: int, out: Outcome) -> Out
         return OK
     held.is_borrowed = True
     v.lcursors[dst] = CursorView(held, position)
+    v.touched_cursors.append(dst)
     return None
 
 
@@ -194,6 +191,7 @@ def lcursor_move_next(v: View, op: LcursorMoveNext, out: Outcome) -> Outcome | N
     cursor = v.lcursors[op.lcursor]
     length = len(cursor.list.pages)
     cursor.position = cursor.position + 1 if cursor.position < length else 0
+    v.touched_cursors.append(op.lcursor)
     return None
 
 
@@ -203,6 +201,7 @@ def lcursor_move_prev(v: View, op: LcursorMovePrev, out: Outcome) -> Outcome | N
         return OK
     cursor = v.lcursors[op.lcursor]
     cursor.position = cursor.position - 1 if cursor.position else len(cursor.list.pages)
+    v.touched_cursors.append(op.lcursor)
     return None
 
 
@@ -217,6 +216,7 @@ def lcursor_current_meta(v: View, op: LcursorCurrentMeta, out: Outcome) -> Outco
 def lcursor_take_current(v: View, op: LcursorTakeCurrent, out: Outcome) -> Outcome | None:
     """Takes the element; the position stays and now names its successor."""
     cursor = v.lcursors[op.lcursor]
+    v.touched_cursors.append(op.lcursor)
     return _take(v, cursor.list, cursor.position, op.dst, out)
 
 
@@ -227,6 +227,7 @@ def lcursor_insert_before(v: View, op: LcursorInsertBefore, out: Outcome) -> Out
     refused = _insert(v, cursor.list, cursor.position, op.unique, out)
     if len(cursor.list.pages) > before:
         cursor.position += 1
+        v.touched_cursors.append(op.lcursor)
     return refused
 
 

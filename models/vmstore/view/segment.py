@@ -98,12 +98,10 @@ def segment_split(v: View, op: SegmentSplit, out: Outcome) -> Outcome | None:
         _release(v, v.store.extract_segment(op.segment))
         return None
     cut = start + op.offset
-    v.store.extract_segment(op.segment, redeemed=False)
-    v.store.insert_segment(op.dst_left, start, cut, minted=False)
-    v.store.insert_segment(op.dst_right, cut, end, minted=False)
-    if v.store.ledger_is_exact:
-        for index in range(start // PAGE_SIZE, end // PAGE_SIZE):
-            v.store.owner(index).obligations -= 1
+    exact = v.store.ledger_is_exact
+    v.store.extract_segment(op.segment, redeemed=exact)
+    v.store.insert_segment(op.dst_left, start, cut, minted=exact)
+    v.store.insert_segment(op.dst_right, cut, end, minted=exact)
     return None
 
 

@@ -12,11 +12,15 @@ Page = tuple[str, int]  # metadata kind and payload
 
 
 class ListView:
-    """A list as a plain sequence of page indices; `list_id` is 0 until something needs it."""
+    """A list as a plain sequence of page indices; `list_id` is 0 until something needs it.
 
-    __slots__ = ("is_borrowed", "list_id", "pages")
+    `handle` is the id under which the trace knows the list.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("handle", "is_borrowed", "list_id", "pages")
+
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
         self.pages: list[int] = []
         self.list_id = 0
         self.is_borrowed = False
@@ -41,7 +45,8 @@ class View:
     """Store and view together: all that a rule may read and write.
 
     `pages` maps a live page to its metadata; `linked` a listed page to its list; `events` are
-    those that this step must show, in order; `touched_lists` the lists that it may change.
+    those that this step must show, in order; `touched_lists` and `touched_cursors` the lists and
+    the cursor ids that it may change.
     """
 
     __slots__ = (
@@ -63,6 +68,7 @@ class View:
         "slice_checks_offsets",
         "store",
         "top_page_accepted",
+        "touched_cursors",
         "touched_lists",
     )
 
@@ -86,6 +92,7 @@ class View:
         self.linked: dict[int, ListView] = {}
         self.events: list[Event] = []
         self.touched_lists: list[ListView] = []
+        self.touched_cursors: list[int] = []
 
     def begin_step(self) -> None:
         """Forget what the previous step touched and showed."""
@@ -94,6 +101,8 @@ class View:
             self.events = []
         if self.touched_lists:
             self.touched_lists = []
+        if self.touched_cursors:
+            self.touched_cursors = []
 
     def claim_error(self, paddr: int) -> Err | None:
         """Return why the page at `paddr` cannot be claimed as unused, None if it can."""

@@ -1,0 +1,97 @@
+"""Does the model agree with the recordings of the real code, in every field of every step?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from vmfuzz.errors import VmfuzzError
+from vmfuzz.vectors import Json, Mismatch, Replayer, Vector, read_vectors
+
+IGNORED: Final = frozenset({"op", "args"})
+SUFFIXES: Final = (".jsonl", ".jsonl.gz")
+
+
+@dataclass(slots=True)
+class FileReport:
+    """How one file of vectors compares. A step after an unsupported one counts as unsupported."""
+
+    path: Path
+    traces: int = 0
+    steps: int = 0
+    mismatched_traces: int = 0
+    mismatched_steps: int = 0
+    unsupported_steps: int = 0
+    unsupported_ops: dict[str, int] = field(default_factory=dict)
+    first_mismatch: Mismatch | None = None
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every field of every step agreed."""
+        return not self.mismatched_steps and not self.unsupported_steps
+
+
+def vector_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the vector files among `paths`, folders searched. Errors: VmfuzzError if none."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.name.endswith(SUFFIXES))
+            if not inside:
+                raise VmfuzzError(f"{path}: no {' or '.join(SUFFIXES)} file in this folder")
+            found += inside
+        elif not path.exists():
+            raise VmfuzzError(f"{path}: no such file")
+        else:
+            found.append(path)
+    return found
+
+
+def check_file(path: Path) -> FileReport:
+    """Replay every trace of one file and compare. Errors: VmfuzzError for a malformed file."""
+    report = FileReport(path)
+    for vector in read_vectors(path):
+        report.traces += 1
+        report.steps += len(vector.steps)
+        mismatches = check_vector(vector, report)
+        if mismatches:
+            report.mismatched_traces += 1
+            report.mismatched_steps += len(mismatches)
+            report.first_mismatch = report.first_mismatch or mismatches[0]
+    return report
+
+
+def check_vector(vector: Vector, report: FileReport) -> list[Mismatch]:
+    """Replay one trace; return the first differing field of each differing step."""
+    replayer = Replayer(vector.world)
+    mismatches: list[Mismatch] = []
+    for position, recorded in enumerate(vector.steps):
+        op = replayer.build_op(recorded["op"], recorded["args"])
+        if op is None:
+            report.unsupported_steps += len(vector.steps) - position
+            seen = report.unsupported_ops
+            seen[recorded["op"]] = seen.get(recorded["op"], 0) + 1
+            break
+        try:
+            actual = replayer.step(op)
+        except KeyError as error:
+            actual = {"out": {"refused": f"no live handle {error}"}}
+        difference = _first_difference(recorded, actual)
+        if difference:
+            name, expected, got = difference
+            mismatches.append(
+                Mismatch(vector.id, position, recorded["op"], name, expected, got)
+            )
+            if name == "out":
+                break
+    return mismatches
+
+
+def _first_difference(
+    recorded: dict[str, Json], actual: dict[str, Json]
+) -> tuple[str, Json, Json] | None:
+    names = ["out", *sorted((recorded.keys() | actual.keys()) - IGNORED - {"out"})]
+    for name in names:
+        if recorded.get(name) != actual.get(name):
+            return name, recorded.get(name), actual.get(name)
+    return None

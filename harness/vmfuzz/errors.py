@@ -1,0 +1,27 @@
+"""What a user can do wrong, and what to do about each. Exit code 2, never a traceback."""
+
+from difflib import get_close_matches
+
+
+class VmfuzzError(Exception):
+    """A user's mistake. The message says where, what, which value, and what is allowed."""
+
+
+class HarnessError(Exception):
+    """A defect of vmfuzz itself; never a finding. Exit code 3."""
+
+
+def closest(word: str, known: list[str]) -> str:
+    """Return ` (did you mean ...?)` for the closest of `known`, or what is known."""
+    near = get_close_matches(word, known, n=1)
+    if near:
+        return f" (did you mean {near[0]!r}?)"
+    return f"; known are {', '.join(known)}" if len(known) <= 12 else ""
+
+
+class TraceError(VmfuzzError):
+    """A trace that cannot be read. Units: `line` and `column` count from 1."""
+
+    def __init__(self, where: str, line: int, column: int, problem: str) -> None:
+        super().__init__(f"{where}:{line}:{column}: {problem}")
+        self.where, self.line, self.column, self.problem = where, line, column, problem

@@ -1,0 +1,212 @@
+"""Recorded vectors: JSON lines from the real code. Reading, and replaying them on the model.
+
+Format: one trace per line, `{"id", "build", "world", "steps"}`; each step's `out`, `slots`, `ev` and
+so on are compared with what the model shows. Bounds: a line has at most `MAX_LINE` characters.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from vmfuzz.errors import VmfuzzError
+from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
+from vmstore.ids import META_KINDS, CountWord, MetaKind
+from vmstore.ops import BY_NAME, DECLARATIONS, Declaration, Op
+from vmstore.outcome import Abort, Err, Ok, Outcome, Panic
+from vmstore.step import State, execute
+from vmstore.world import World, WorldError
+
+MAX_LINE: Final = 64 << 20
+Json = Any  # what json.loads returns
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """One recorded trace. `steps` are the step objects as read."""
+
+    id: str
+    world: World
+    steps: tuple[dict[str, Json], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The first field of a step in which model and recording differ. Units: `step` from 0."""
+
+    trace: str
+    step: int
+    op: str
+    field: str
+    expected: Json
+    actual: Json
+
+
+def read_vectors(path: Path) -> Iterator[Vector]:
+    """Yield the traces of a `.jsonl` or `.jsonl.gz` file.
+
+    Errors: VmfuzzError with path and line for an unreadable, truncated or malformed file.
+    """
+    number = 0
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(
+            encoding="utf-8"
+        ) as lines:
+            while line := lines.readline(MAX_LINE):
+                number += 1
+                if line.strip():
+                    yield _vector(line, f"{path}:{number}")
+    except (OSError, EOFError, zlib.error) as error:
+        raise VmfuzzError(f"{path}:{number + 1}: cannot read: {error}") from None
+    except UnicodeDecodeError:
+        raise VmfuzzError(f"{path}:{number + 1}: not UTF-8 text") from None
+
+
+def _vector(line: str, where: str) -> Vector:
+    try:
+        raw = json.loads(line)
+        world = raw["world"]
+        steps = raw["steps"]
+        if not isinstance(steps, list) or not all(_is_step(step) for step in steps):
+            raise VmfuzzError(f"{where}: 'steps' must be a list of objects with op, args, out")
+        return Vector(str(raw["id"]), _world(world, raw["build"], where), tuple(steps))
+    except json.JSONDecodeError as error:
+        raise VmfuzzError(f"{where}:{error.colno}: not JSON: {error.msg}") from None
+    except RecursionError:
+        raise VmfuzzError(f"{where}: nested too deeply") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise VmfuzzError(f"{where}: not a recorded trace: missing or wrong {error}") from None
+
+
+def _is_step(step: Json) -> bool:
+    return (
+        isinstance(step, dict)
+        and isinstance(step.get("op"), str)
+        and isinstance(step.get("args"), dict)
+        and isinstance(step.get("out"), dict)
+    )
+
+
+def _world(raw: dict[str, Json], build: Json, where: str) -> World:
+    try:
+        world = World(
+            frames=raw["frames"], pt_frames=raw["pt_frames"], cpus=raw["cpus"], build=build
+        )
+    except WorldError as error:
+        raise VmfuzzError(f"{where}: {error}") from None
+    derived = {
+        "first_paddr": 0,
+        "page_size": PAGE_SIZE,
+        "max_paddr": world.max_paddr,
+        "pt_base": world.frames * PAGE_SIZE,
+        "pt_kernel": world.kernel_nodes,
+    }
+    for key, value in derived.items():
+        if raw.get(key, value) != value:
+            raise VmfuzzError(f"{where}: world {key}={raw[key]!r}: the model has {value}")
+    return world
+
+
+class Replayer:
+    """Runs recorded ops on the model and shows each step in the recording's form.
+
+    Handles are numbered per kind in creation order, as in the recording.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.state = State(world)
+        self.numbers: dict[str, int] = {}
+        self.shown: dict[int, tuple[str, int]] = {}
+
+    def build_op(self, name: str, args: dict[str, Json]) -> Op | None:
+        """Return the op, or None when the model does not know it or an argument of it."""
+        declaration = BY_NAME.get(name)
+        if declaration is None:
+            return None
+        values: dict[str, Json] = {
+            field.name: self._next(field.kind.name, offset)
+            for offset, field in enumerate(declaration.destinations)
+            if field.kind
+        }
+        known = {field.name: field for field in (*declaration.handles, *declaration.arguments)}
+        for key, value in args.items():
+            if key not in known:
+                return None
+            values[key] = CountWord(str(value)) if known[key].type is CountWord else value
+            if not _fits(known[key].type, values[key]):
+                return None
+        try:
+            built: Op = declaration.make(values)
+        except TypeError:
+            return None
+        return built
+
+    def _next(self, kind: str, offset: int) -> int:
+        return self.numbers.get(kind, 0) + offset
+
+    def step(self, op: Op) -> dict[str, Json]:
+        """Run one op. Requires: its handles are live. Returns the step's `out`, `slots`, `ev`."""
+        self.state.begin_step()
+        declaration = BY_NAME[_name_of(op)]
+        outcome = execute(self.state.machine, op)
+        result: dict[str, Json] = {"out": self._out(op, declaration, outcome)}
+        slots = self._changed_slots()
+        if slots:
+            result["slots"] = slots
+        if self.state.machine.events:
+            result["ev"] = [list(event) for event in self.state.machine.events]
+        return result
+
+    def _out(self, op: Op, declaration: Declaration, outcome: Outcome) -> dict[str, Json]:
+        if isinstance(outcome, Err):
+            return {"err": outcome.variant, **(outcome.detail or {})}
+        if isinstance(outcome, Panic):
+            return {"panic": outcome.code}
+        if isinstance(outcome, Abort):
+            return {"abort": outcome.code}
+        value: dict[str, Json] = dict(outcome.value or {}) if isinstance(outcome, Ok) else {}
+        made: dict[str, list[int]] = {}
+        for field in declaration.destinations:
+            if field.kind and field.kind.name not in value:
+                made.setdefault(field.kind.name, []).append(getattr(op, field.name))
+                self.numbers[field.kind.name] = self.numbers.get(field.kind.name, 0) + 1
+        for kind, ids in made.items():
+            value |= {kind: ids[0]} if len(ids) == 1 else {f"{kind}s": ids}
+        return {"ok": value}
+
+    def _changed_slots(self) -> list[list[Json]]:
+        changed = []
+        frames = self.state.world.frames
+        for record in self.state.machine.cells.journal:
+            slot = record[0]
+            if slot.index >= frames:
+                continue
+            now = (_kind(slot.ref_count, slot.vtable), slot.ref_count)
+            if self.shown.get(slot.index, ("unused", REF_COUNT_UNUSED)) != now:
+                self.shown[slot.index] = now
+                changed.append([slot.index, now[0], _count(slot.ref_count)])
+        return sorted(changed)
+
+
+def _name_of(op: Op) -> str:
+    return DECLARATIONS[type(op)].name
+
+
+def _fits(kind: object, value: Json) -> bool:
+    if kind is CountWord or kind == MetaKind:
+        return kind is CountWord or value in META_KINDS
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 64
+
+
+def _kind(count: int, vtable: str) -> str:
+    if count == REF_COUNT_UNUSED:
+        return "unused"
+    return "busy" if count == 0 else vtable
+
+
+def _count(count: int) -> int | str:
+    named = {REF_COUNT_UNUSED: "UNUSED", REF_COUNT_UNIQUE: "UNIQUE"}
+    return named.get(count, count)

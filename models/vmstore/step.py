@@ -1,0 +1,80 @@
+"""One op against the machine and against the view. The seam between what is done and what it means."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, Final
+
+from vmstore.exec import frame as exec_frame
+from vmstore.exec import host as exec_host
+from vmstore.exec import linked_list as exec_linked_list
+from vmstore.exec import segment as exec_segment
+from vmstore.exec import unique as exec_unique
+from vmstore.exec.machine import Machine
+from vmstore.faults import Faults
+from vmstore.ops import DECLARATIONS, Op
+from vmstore.outcome import Abort, Outcome, Panic, PoweredOff, Unwinding
+from vmstore.view import frame as view_frame
+from vmstore.view import linked_list as view_linked_list
+from vmstore.view import segment as view_segment
+from vmstore.view import unique as view_unique
+from vmstore.view.state import View
+from vmstore.world import World
+
+Handler = Callable[[Machine, Any], Outcome]
+Rule = Callable[[View, Any, Outcome], Outcome | None]
+
+_EXEC_MODULES: Final[dict[str, ModuleType]] = {
+    "frame": exec_frame,
+    "segment": exec_segment,
+    "unique": exec_unique,
+    "linked_list": exec_linked_list,
+    "host": exec_host,
+}
+_VIEW_MODULES: Final[dict[str, ModuleType]] = {
+    "frame": view_frame,
+    "segment": view_segment,
+    "unique": view_unique,
+    "linked_list": view_linked_list,
+}
+
+EXEC: Final[dict[type, Handler]] = {
+    d.op: getattr(_EXEC_MODULES[d.area], d.name) for d in DECLARATIONS.values()
+}
+RULES: Final[dict[type, Rule]] = {
+    d.op: getattr(_VIEW_MODULES[d.area], d.name)
+    for d in DECLARATIONS.values()
+    if d.area in _VIEW_MODULES
+}
+
+
+class State:
+    """A machine and the view of it, which never looks into the machine."""
+
+    __slots__ = ("machine", "view", "world")
+
+    def __init__(self, world: World, faults: Faults | None = None) -> None:
+        self.world = world
+        self.machine = Machine(world, faults if faults is not None else Faults())
+        self.view = View(world)
+
+    def begin_step(self) -> None:
+        """Open a new journal and a new footprint."""
+        machine = self.machine
+        machine.cells.begin_step()
+        if machine.events:
+            machine.events = []
+        if machine.hazards:
+            machine.hazards = []
+        if machine.quirks:
+            machine.quirks = []
+        self.view.begin_step()
+
+
+def execute(machine: Machine, op: Op) -> Outcome:
+    """Run `op` on the machine. Requires: its handles are live. Errors: none; a panic is an outcome."""
+    try:
+        return EXEC[op.__class__](machine, op)
+    except Unwinding as panic:
+        return Panic(panic.code)
+    except PoweredOff as abort:
+        return Abort(abort.code)
