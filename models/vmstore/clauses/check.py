@@ -1,0 +1,152 @@
+"""Which clause is broken? The full check over everything, and the same over a footprint.
+
+Report order is registration order, then the order of the subjects (slots by index, handles by id).
+"""
+
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vmstore.clauses import accounting, component, extra, handles, lists, meaning, structural
+from vmstore.clauses.registry import (
+    Clause,
+    CursorCase,
+    ListCase,
+    PageCase,
+    Scope,
+    SegmentCase,
+    StoreCase,
+    slot_case,
+)
+from vmstore.step import State
+
+CLAUSES: Final[tuple[Clause, ...]] = (
+    *component.CLAUSES,
+    *structural.CLAUSES,
+    *accounting.CLAUSES,
+    *extra.CLAUSES,
+    *handles.CLAUSES,
+    *lists.CLAUSES,
+    *meaning.CLAUSES,
+)
+GROUPS: Final = ("invariants", "extra", "view")
+_SCOPED: Final[dict[Scope, tuple[Clause, ...]]] = {
+    scope: tuple(c for c in CLAUSES if c.scope == scope) for scope in dict.fromkeys(
+        clause.scope for clause in CLAUSES
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One false clause: which, and what shows it."""
+
+    clause: str
+    text: str
+    source: str
+    witness: str
+
+
+@dataclass(slots=True)
+class Subjects:
+    """What to look at. Shape: sorted indices and ids; `has_store` adds the key-set clauses."""
+
+    slots: list[int]
+    frames: list[int]
+    segments: list[int]
+    uniques: list[int]
+    lists: list[int]
+    cursors: list[int]
+    has_store: bool = True
+
+
+def everything(state: State) -> Subjects:
+    """Return every slot that was ever looked at and every live handle."""
+    store, view = state.view.store, state.view
+    return Subjects(
+        slots=sorted(state.machine.cells.slots.keys() | store.owners.keys()),
+        frames=sorted(store.frames),
+        segments=sorted(store.segments),
+        uniques=sorted(store.unique_frames),
+        lists=sorted(view.lists),
+        cursors=sorted(view.lcursors),
+    )
+
+
+def footprint(state: State) -> Subjects:
+    """Return what this step declared or wrote: owners touched, cells journalled, fresh handles."""
+    store, view, cells = state.view.store, state.view, state.machine.cells
+    slots = {owner.index for owner in store.touched} | {record[0].index for record in cells.journal}
+    fresh: dict[str, set[int]] = {"frame": set(), "segment": set(), "unique": set()}
+    for kind, handle in store.fresh:
+        fresh.get(kind, set()).add(handle)
+    held = {v.handle for v in view.touched_lists}
+    return Subjects(
+        slots=sorted(slots),
+        frames=sorted(fresh["frame"] & store.frames.keys()),
+        segments=sorted(fresh["segment"] & store.segments.keys()),
+        uniques=sorted(fresh["unique"] & store.unique_frames.keys()),
+        lists=sorted(held & view.lists.keys()),
+        cursors=sorted(set(view.touched_cursors) & view.lcursors.keys()),
+    )
+
+
+def cases(state: State, subjects: Subjects) -> dict[Scope, list[Any]]:
+    """Return the subjects of each scope as the clauses see them."""
+    store, view, machine = state.view.store, state.view, state.machine
+    return {
+        "slot": [slot_case(state, index) for index in subjects.slots],
+        "frame": [PageCase(state, f"f{i}", store.frames[i]) for i in subjects.frames],
+        "segment": [SegmentCase(state, f"s{i}", store.segments[i]) for i in subjects.segments],
+        "unique": [PageCase(state, f"u{i}", store.unique_frames[i]) for i in subjects.uniques],
+        "list": [
+            ListCase(state, machine.lists[i].head, view.lists[i])
+            for i in subjects.lists
+            if i in machine.lists
+        ],
+        "cursor": [
+            CursorCase(f"lc{i}", machine.lcursors[i].current, view.lcursors[i].element())
+            for i in subjects.cursors
+            if i in machine.lcursors
+        ],
+        "store": [StoreCase(state)] if subjects.has_store else [],
+    }
+
+
+def violations(
+    state: State, subjects: Subjects, groups: Container[str] = GROUPS
+) -> list[Violation]:
+    """Return every violation among `subjects`, in report order; expected failures are left out."""
+    by_scope = cases(state, subjects)
+    return list(_violations(state, by_scope, groups))
+
+
+def _violations(
+    state: State, by_scope: dict[Scope, list[Any]], groups: Container[str]
+) -> Iterator[Violation]:
+    profile = state.world.profile
+    for clause in CLAUSES:
+        if clause.group not in groups or is_expected_failure(clause, state, profile):
+            continue
+        for case in by_scope[clause.scope]:
+            if clause.when(case) and not clause.holds(case):
+                yield Violation(clause.id, clause.text, clause.source, clause.witness(case))
+
+
+def is_expected_failure(clause: Clause, state: State, profile: str) -> bool:
+    """Return whether a known defect of the profile's specification breaks this clause.
+
+    The ledger's known gaps do not depend on the profile's name but on the ledger it keeps.
+    """
+    if "G3" in clause.known.values():
+        return not state.view.store.ledger_is_exact
+    return profile in clause.known
+
+
+def nonvacuous(state: State, subjects: Subjects) -> Iterable[str]:
+    """Yield the id of each clause whose guard is true of some subject."""
+    by_scope = cases(state, subjects)
+    for scope, clauses in _SCOPED.items():
+        for clause in clauses:
+            if any(clause.when(case) for case in by_scope[scope]):
+                yield clause.id

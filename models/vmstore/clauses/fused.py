@@ -1,0 +1,156 @@
+"""One decision per touched slot, handle and list: does every clause hold there?
+
+The conjunction of the clauses, flattened for the hot loop. False means that some clause is broken;
+`check.violations` then finds out which. Their agreement is itself tested.
+"""
+
+from vmstore.arch import (
+    META_BASE,
+    META_SLOT_SIZE,
+    PAGE_SIZE,
+    REF_COUNT_UNIQUE,
+    REF_COUNT_UNUSED,
+)
+from vmstore.cells import NONE, Slot
+from vmstore.owner import SlotOwner
+from vmstore.step import State
+from vmstore.store import FRAME, SEGMENT, UNIQUE
+from vmstore.view.state import ListView, View
+
+
+def footprint_holds(state: State) -> bool:
+    """Return whether every clause holds of what this step declared or wrote."""
+    machine, view = state.machine, state.view
+    store, cells = view.store, machine.cells
+    owners = store.owners
+    stamp = store.stamp
+    for record in cells.journal:
+        slot = record[0]
+        owner = owners.get(slot.index)
+        if owner is None:
+            owner = store.owner(slot.index)
+        if not slot_holds(state, view, slot, owner):
+            return False
+        owner.stamp = stamp + 1  # looked at; the next step's stamp differs from both
+    for owner in store.touched:
+        if owner.stamp == stamp and not slot_holds(state, view, cells.slot(owner.index), owner):
+            return False
+    store.stamp = stamp + 1
+    for kind, handle in store.fresh:
+        if not _handle_holds(state, kind, handle):
+            return False
+    for held in view.touched_lists:
+        if not list_holds(state, held):
+            return False
+    return not view.touched_cursors or all(
+        _cursor_holds(state, handle) for handle in view.touched_cursors
+    )
+
+
+def slot_holds(state: State, view: View, slot: Slot, owner: SlotOwner) -> bool:
+    """Return whether every slot clause holds of one slot. Requires: both sides of one index."""
+    index = slot.index
+    if owner.slot_vaddr != META_BASE + index * META_SLOT_SIZE or owner.paths:
+        return False
+    store = view.store
+    rc = slot.ref_count
+    owed = owner.handles + owner.covers + owner.uniques - owner.forgotten
+    if owner.obligations != owed and store.ledger_is_exact:
+        return False
+    if rc == REF_COUNT_UNUSED:
+        return (
+            not slot.stored
+            and not slot.vtable
+            and slot.in_list == 0
+            and owner.parked
+            and not owner.uniques
+            and not owner.references()
+            and index not in view.pages
+            and slot.val == 0
+            and owner.usage != "PageTable"
+            and 0 <= index < state.world.pages
+        )
+    if not slot.stored or not slot.vtable:
+        return False
+    if not owner.parked and not store.extracts_slots:
+        return False
+    page = view.pages.get(index)
+    if page is None:
+        if owner.usage != "PageTable" or slot.vtable != "pt":
+            return False
+    elif page[0] != slot.vtable or page[1] != slot.val or owner.usage != "Frame":
+        return False
+    if rc == REF_COUNT_UNIQUE:
+        held = view.linked.get(index)
+        return (
+            owner.uniques == 1
+            and not owner.references()
+            and slot.in_list == (held.list_id if held is not None else 0)
+            and (held is None or owner.forgotten > 0)
+        )
+    return (
+        0 < rc <= view.rc_max
+        and rc == owner.references()
+        and slot.in_list == 0
+        and not owner.uniques
+    )
+
+
+def _handle_holds(state: State, kind: str, handle: int) -> bool:
+    """Return whether a fresh handle names a legal place, and the same place on both sides."""
+    machine, store = state.machine, state.view.store
+    if kind == SEGMENT:
+        entry = store.segments.get(handle)
+        if entry is None:
+            return True
+        held = machine.segments.get(handle)
+        start, end = entry
+        return (
+            held is not None
+            and held.start == start
+            and held.end == end
+            and start % PAGE_SIZE == 0
+            and end % PAGE_SIZE == 0
+            and start <= end <= machine.max_paddr
+        )
+    if kind == FRAME:
+        paddr, slot = store.frames.get(handle), machine.frames.get(handle)
+    elif kind == UNIQUE:
+        paddr, slot = store.unique_frames.get(handle), machine.uniques.get(handle)
+    else:
+        return True
+    if paddr is None:
+        return True
+    return slot is not None and slot.index * PAGE_SIZE == paddr and paddr < machine.max_paddr
+
+
+def list_holds(state: State, held: ListView) -> bool:
+    """Return whether the list in memory is the sequence. Cost: one pass over the elements."""
+    machine, view = state.machine, state.view
+    if held.handle not in view.lists:
+        return True
+    partner = machine.lists.get(held.handle)
+    if partner is None:
+        return True
+    head, pages, cells = partner.head, held.pages, machine.cells
+    if head.list_id != held.list_id or head.size != len(pages):
+        return False
+    before = NONE
+    current = head.front
+    for index in pages:
+        if current != index:
+            return False
+        slot = cells.slot(index)
+        if slot.prev != before or slot.in_list != head.list_id:
+            return False
+        if slot.ref_count != REF_COUNT_UNIQUE or slot.vtable != "link":
+            return False
+        before, current = index, slot.next
+    return current == NONE and head.back == before and (not pages or head.list_id != 0)
+
+
+def _cursor_holds(state: State, handle: int) -> bool:
+    cursor, partner = state.view.lcursors.get(handle), state.machine.lcursors.get(handle)
+    if cursor is None or partner is None:
+        return True
+    return partner.current == cursor.element()
