@@ -50,12 +50,24 @@ RULES: Final[dict[type, Rule]] = {
 class State:
     """A machine and the view of it, which never looks into the machine."""
 
-    __slots__ = ("machine", "view", "world")
+    __slots__ = ("abandoned", "live", "machine", "view", "world")
 
     def __init__(self, world: World, faults: Faults | None = None) -> None:
         self.world = world
         self.machine = Machine(world, faults if faults is not None else Faults())
         self.view = View(world)
+        self.abandoned = 0
+        store = self.view.store
+        self.live: dict[str, dict[int, Any]] = {
+            "frame": store.frames,
+            "raw": store.raw_frames,
+            "segment": store.segments,
+            "raw_segment": store.raw_segments,
+            "unique": store.unique_frames,
+            "raw_unique": store.raw_uniques,
+            "list": self.view.lists,
+            "lcursor": self.view.lcursors,
+        }
 
     def begin_step(self) -> None:
         """Open a new journal and a new footprint."""
@@ -68,6 +80,22 @@ class State:
         if machine.quirks:
             machine.quirks = []
         self.view.begin_step()
+
+    def abandon(self, kind: str, handle: int) -> None:
+        """Take a live handle's id away: a failed op gave the object back, no trace can name it.
+
+        Requires: `handle` is live on both sides. Effect: it lives on under a negative id.
+        """
+        self.abandoned -= 1
+        tables: dict[str, dict[int, Any]] = {
+            "frame": self.machine.frames,
+            "unique": self.machine.uniques,
+            "list": self.machine.lists,
+        }
+        for table in (self.live[kind], tables[kind]):
+            table[self.abandoned] = table.pop(handle)
+        if kind == "list":
+            self.view.lists[self.abandoned].handle = self.abandoned
 
 
 def execute(machine: Machine, op: Op) -> Outcome:

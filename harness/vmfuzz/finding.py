@@ -1,0 +1,29 @@
+"""What a run found: the clause, the op, the evidence. Its signature is its identity."""
+
+from dataclasses import dataclass
+
+from vmstore.clauses import Violation
+from vmstore.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A false clause or a disagreement, at one step of a trace.
+
+    `clause` is a clause id, or one of `OUT.<op>`, `EXPECT`, `VIEW.<clause>`, `SAFETY.<code>`.
+    Units: `step` counts the op lines of the trace from 0.
+    """
+
+    clause: str
+    op: str
+    step: int
+    text: str
+    source: str
+    witness: str
+    outcome: Outcome | None = None
+    others: tuple[Violation, ...] = ()
+
+    @property
+    def signature(self) -> str:
+        """The identity of the bucket: clause and op, no address and no position."""
+        return f"{self.clause}/{self.op}"

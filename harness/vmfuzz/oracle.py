@@ -1,0 +1,238 @@
+"""The oracle: runs ops on a state and decides, after every step, whether it is a finding.
+
+Per step and in this order: undefined behaviour, the outcome, the clauses (registration order, then
+lowest slot), the events. Everything is decided from the footprint of the step; every
+`FULL_EVERY`-th step and the end of a trace are checked whole, which guards the counters.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from vmfuzz.errors import HarnessError, VmfuzzError, closest
+from vmfuzz.finding import Finding
+from vmstore.arch import PAGE_SIZE
+from vmstore.clauses.check import Violation, everything, footprint, violations
+from vmstore.clauses.fused import footprint_holds
+from vmstore.faults import Faults
+from vmstore.ops import DECLARATIONS, Op
+from vmstore.outcome import Abort, Diverges, Err, Outcome, Panic, PoweredOff, Unwinding
+from vmstore.step import EXEC, RULES, State
+from vmstore.world import World
+
+CHECKS: Final = ("invariants", "extra", "outcome", "view")
+FULL_EVERY: Final = 251  # a prime, so that it does not beat with the period of a generator
+_CLAUSE_GROUPS: Final = ("invariants", "extra", "view")
+_AFTER_ABORT: Final = frozenset({"ACCT.3c", "XTRA.2"})  # the machine is off, only counts remain
+_EVENT_CLAUSES: Final = {
+    "freed": ("VIEW.O6", "the allocator is told of each page exactly once, by a drop"),
+    "on_drop": ("VIEW.O7", "each installed metadata value's hook runs exactly once"),
+}
+_CONSUMERS: Final = {
+    d.op: tuple((f.kind.name, f.name) for f in d.handles if f.is_consumed and f.kind)
+    for d in DECLARATIONS.values()
+}
+
+
+def parse_checks(names: Iterable[str]) -> frozenset[str]:
+    """Return the set of check names. Errors: VmfuzzError for an unknown one."""
+    chosen = frozenset(names)
+    for name in sorted(chosen - set(CHECKS)):
+        raise VmfuzzError(f"unknown check {name!r}{closest(name, list(CHECKS))}")
+    return chosen
+
+
+class Session:
+    """One run in progress. `step` runs an op whose handles are live and returns a finding or None.
+
+    `is_over` after a panic, abort, divergence or finding; `is_poked` once a test hook made the
+    state something that no contract speaks of, so that nothing is checked any more.
+    """
+
+    __slots__ = (
+        "checks",
+        "full_every",
+        "groups",
+        "is_over",
+        "is_poked",
+        "outcome",
+        "quirks",
+        "state",
+        "steps",
+        "strict",
+    )
+
+    def __init__(
+        self,
+        world: World,
+        faults: Faults | None = None,
+        *,
+        checks: frozenset[str] = frozenset(CHECKS),
+        full_every: int = FULL_EVERY,
+        strict: bool = False,
+    ) -> None:
+        self.state = State(world, faults)
+        self.checks = checks
+        self.groups = tuple(group for group in _CLAUSE_GROUPS if group in checks)
+        self.full_every = full_every
+        self.strict = strict
+        self.steps = 0
+        self.is_over = False
+        self.is_poked = False
+        self.outcome: Outcome | None = None
+        self.quirks: dict[str, int] = {}
+
+    def step(self, op: Op) -> Finding | None:
+        """Run one op and check. Requires: its handles are live, its destinations fresh.
+
+        Effect: `outcome` is what the op came to, whatever was found.
+        """
+        state = self.state
+        machine, view = state.machine, state.view
+        state.begin_step()
+        kind = op.__class__
+        try:
+            outcome = EXEC[kind](machine, op)
+        except Unwinding as panic:
+            outcome = Panic(panic.code)
+        except PoweredOff as abort:
+            outcome = Abort(abort.code)
+        self.outcome = outcome
+        self.steps += 1
+        rule = RULES.get(kind)
+        if rule is None:
+            self.is_poked = True
+        if self.is_poked:
+            self.is_over = isinstance(outcome, Panic | Abort | Diverges)
+            return None
+        if (machine.quirks or machine.hazards) and (found := self._safety(op)):
+            return found
+        allowed = rule(view, op, outcome) if rule is not None else None
+        if allowed is not None:
+            return self._outcome_finding(op, outcome, allowed)
+        shape = outcome.__class__
+        if shape is Err and _CONSUMERS[kind]:
+            self._give_back(op)
+        elif shape is Panic or shape is Abort or shape is Diverges:
+            return self._after_end(op, outcome)
+        if machine.events != view.events and "view" in self.checks:
+            return self._event_finding(op)
+        if self.steps % self.full_every == 0:
+            return self.check_everything(op)
+        if not self.groups or footprint_holds(state):
+            return None
+        return self._clause_finding(op, violations(state, footprint(state), self.groups))
+
+    def check_everything(self, op: Op | None) -> Finding | None:
+        """Evaluate every clause on the whole state, and recompute the counts it relies on.
+
+        Errors: HarnessError when the store's counts have drifted from its registries.
+        """
+        if self.is_poked:
+            return None
+        recount(self.state)
+        return self._clause_finding(op, violations(self.state, everything(self.state), self.groups))
+
+    def _safety(self, op: Op) -> Finding | None:
+        machine = self.state.machine
+        for quirk in machine.quirks:
+            self.quirks[quirk] = self.quirks.get(quirk, 0) + 1
+        codes = machine.hazards + (machine.quirks if self.strict else [])
+        if not codes:
+            return None
+        text = "undefined behaviour or a known upstream defect was reached"
+        return self._finding(op, f"SAFETY.{codes[0]}", text, "quirks", ", ".join(codes))
+
+    def _outcome_finding(self, op: Op, outcome: Outcome, allowed: Outcome) -> Finding | None:
+        if "outcome" not in self.checks:
+            self.is_over = True  # the view could not follow; nothing after this step means much
+            return None
+        name = DECLARATIONS[type(op)].name
+        return self._finding(
+            op,
+            f"OUT.{name}",
+            "the outcome is the one that the op's owners allow",
+            f"view rule {name}",
+            f"came to {outcome}, allowed was {allowed}",
+        )
+
+    def _give_back(self, op: Op) -> None:
+        for kind, name in _CONSUMERS[type(op)]:
+            self.state.abandon(kind, getattr(op, name))
+
+    def _after_end(self, op: Op, outcome: Outcome) -> Finding | None:
+        """After a panic: slots and counts, known leaks declared. After an abort: counts only."""
+        self.is_over = True
+        found = violations(self.state, footprint(self.state), ("invariants",))
+        if isinstance(outcome, Abort):
+            found = [v for v in found if v.clause in _AFTER_ABORT]
+        return self._clause_finding(op, found)
+
+    def _event_finding(self, op: Op) -> Finding:
+        seen, expected = self.state.machine.events, self.state.view.events
+        longest = max(len(seen), len(expected))
+        at = next(i for i in range(longest) if seen[i : i + 1] != expected[i : i + 1])
+        name = str((expected[at : at + 1] or seen[at : at + 1])[0][0])
+        if len(seen) > len(expected) and name == "on_drop" and at >= len(expected):
+            name = str(seen[at][0])
+        clause, text = _EVENT_CLAUSES[name]
+        witness = f"seen {_show_events(seen)}, expected {_show_events(expected)}"
+        return self._finding(op, clause, text, "frames.md 17", witness)
+
+    def _clause_finding(self, op: Op | None, found: list[Violation]) -> Finding | None:
+        if not found:
+            return None
+        first = found[0]
+        return self._finding(
+            op, first.clause, first.text, first.source, first.witness, tuple(found[1:])
+        )
+
+    def _finding(
+        self,
+        op: Op | None,
+        clause: str,
+        text: str,
+        source: str,
+        witness: str,
+        others: tuple[Violation, ...] = (),
+    ) -> Finding:
+        self.is_over = True
+        name = DECLARATIONS[type(op)].name if op is not None else "end"
+        return Finding(clause, name, self.steps - 1, text, source, witness, self.outcome, others)
+
+
+def recount(state: State) -> None:
+    """Compare the store's counts with its registries. Errors: HarnessError on drift."""
+    store = state.view.store
+    handles: dict[int, int] = {}
+    uniques: dict[int, int] = {}
+    covers: dict[int, int] = {}
+    for table, counts in (
+        (store.frames, handles),
+        (store.raw_frames, handles),
+        (store.unique_frames, uniques),
+        (store.raw_uniques, uniques),
+    ):
+        for paddr in table.values():
+            counts[paddr // PAGE_SIZE] = counts.get(paddr // PAGE_SIZE, 0) + 1
+    for index in state.view.linked:
+        uniques[index] = uniques.get(index, 0) + 1
+    for segments in (store.segments, store.raw_segments):
+        for start, end in segments.values():
+            for index in range(start // PAGE_SIZE, end // PAGE_SIZE):
+                covers[index] = covers.get(index, 0) + 1
+    for owner in store.owners.values():
+        kept = (owner.handles, owner.uniques, owner.covers)
+        index = owner.index
+        found = (handles.pop(index, 0), uniques.pop(index, 0), covers.pop(index, 0))
+        if kept != found:
+            raise HarnessError(f"slot {index}: counts H, U, C are {kept}, registries say {found}")
+    if handles or uniques or covers:
+        raise HarnessError("the registries name a page whose owner was never touched")
+
+
+def _show_events(events: list[Any]) -> str:
+    return "[" + ", ".join(" ".join(_word(part) for part in event) for event in events) + "]"
+
+
+def _word(part: object) -> str:
+    return f"{part:#x}" if isinstance(part, int) and part >= PAGE_SIZE else str(part)
