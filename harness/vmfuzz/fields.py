@@ -1,0 +1,83 @@
+"""How a field of an op is written: one codec per field type, for the text and the byte form."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+from vmstore.arch import U64_MASK
+from vmstore.ids import (
+    META_KINDS,
+    ByteOffset,
+    ByteOffsetEnd,
+    CountWord,
+    MetaKind,
+    MetaVal,
+    Paddr,
+    PaddrEnd,
+)
+
+COUNT_NAMES: Final = ("MAX", "MAX-1", "MAX+1", "UNUSED", "UNIQUE")
+
+
+class FieldError(ValueError):
+    """A field's text that does not mean a value; the caller adds the position."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCodec:
+    """Text form of one field type, and the class of values it draws from.
+
+    `domain` is `number` or `choice`; a choice lists its words in `words`.
+    """
+
+    parse: Callable[[str], Any]
+    format: Callable[[Any], str]
+    domain: str
+    words: tuple[str, ...] = ()
+
+
+def parse_number(text: str) -> int:
+    """Return the 64-bit number that `text` names, decimal or hexadecimal. Errors: FieldError."""
+    if not re.fullmatch(r"0[xX][0-9a-fA-F]{1,64}|[0-9]{1,64}", text):
+        raise FieldError(f"{text!r} is no number")
+    number = int(text, 16) if text[:2] in {"0x", "0X"} else int(text)
+    if number > U64_MASK:
+        raise FieldError(f"{text} does not fit into 64 bits")
+    return number
+
+
+def parse_choice(text: str, words: tuple[str, ...]) -> str:
+    """Return `text` if it is one of `words`. Errors: FieldError naming the closest."""
+    if text in words:
+        return text
+    near = get_close_matches(text, words, n=1)
+    raise FieldError(
+        f"{text!r} is not allowed here"
+        + (f" (did you mean {near[0]!r}?)" if near else f"; allowed are {', '.join(words)}")
+    )
+
+
+def _parse_count(text: str) -> str:
+    if text in COUNT_NAMES:
+        return text
+    try:
+        return str(parse_number(text))
+    except FieldError:
+        raise FieldError(
+            f"{text!r} is no reference count; allowed are numbers, {', '.join(COUNT_NAMES)}"
+        ) from None
+
+
+_ADDRESS: Final = FieldCodec(parse_number, hex, "number")
+
+CODECS: Final[dict[object, FieldCodec]] = {
+    Paddr: _ADDRESS,
+    PaddrEnd: _ADDRESS,
+    ByteOffset: _ADDRESS,
+    ByteOffsetEnd: _ADDRESS,
+    MetaVal: FieldCodec(parse_number, str, "number"),
+    MetaKind: FieldCodec(lambda text: parse_choice(text, META_KINDS), str, "choice", META_KINDS),
+    CountWord: FieldCodec(_parse_count, str, "choice", COUNT_NAMES),
+}

@@ -1,0 +1,267 @@
+"""The text form of a trace: one op per line, destinations on the left.
+
+`parse(format_trace(t)) == t`, and the output of `format_trace` is canonical.
+"""
+
+import re
+from typing import Any, Final
+
+from vmfuzz.errors import TraceError, closest
+from vmfuzz.fields import CODECS, FieldError
+from vmfuzz.outcome_text import OutcomeSyntax, format_outcome, parse_outcome
+from vmfuzz.trace import FORMAT_VERSION, Expect, Step, Trace
+from vmstore.ids import HandleKind
+from vmstore.ops import BY_NAME, DECLARATIONS, Declaration, Field, Op
+from vmstore.ops.declaration import is_required
+from vmstore.world import World, WorldError
+
+MAX_STEPS: Final = 1_000_000
+MAX_LINE: Final = 100_000
+MAX_ID: Final = (1 << 31) - 1
+_MAGIC: Final = "#vmfuzz-trace"
+_OP: Final = re.compile(
+    r"(?:(?P<dst>[^=()]*?)\s*=\s*)?(?P<name>\w+)\s*\((?P<args>[^()]*)\)\s*"
+    r"(?:=>\s*(?P<outcome>.*\S)\s*)?$"
+)
+_COMMENT: Final = re.compile(r"\s+#[^\"]*$")
+
+
+def format_trace(trace: Trace) -> str:
+    """Return the canonical text, ending in a newline."""
+    lines = [f"{_MAGIC} {FORMAT_VERSION}"]
+    lines += [f"# {line}".rstrip() for line in trace.comment]
+    lines.append(format_world(trace.world))
+    lines += [f"fault {fault}" for fault in trace.faults]
+    lines += [f"expect {expect.clause} at {expect.step}" for expect in trace.expect]
+    lines += [format_step(step) for step in trace.steps]
+    return "\n".join(lines) + "\n"
+
+
+def format_world(world: World) -> str:
+    """Return the world line; settings that equal the defaults are left out."""
+    settings = [f"{key}={text}" for key, text in world.settings().items()]
+    return " ".join(["world", *settings])
+
+
+def format_step(step: Step) -> str:
+    """Return one op line, with the recorded outcome if there is one."""
+    text = format_op(step.op)
+    return f"{text} => {format_outcome(step.outcome)}" if step.outcome is not None else text
+
+
+def format_op(op: Op) -> str:
+    """Return the op as text; arguments that equal their defaults are left out."""
+    declaration = DECLARATIONS[type(op)]
+    made = ", ".join(_format_field(f, getattr(op, f.name)) for f in declaration.destinations)
+    arguments = ", ".join(
+        f"{f.name}={_format_field(f, getattr(op, f.name))}"
+        for f in declaration.fields
+        if not f.is_destination and (is_required(f) or getattr(op, f.name) != f.default)
+    )
+    call = f"{declaration.name}({arguments})"
+    return f"{made} = {call}" if made else call
+
+
+def _format_field(field: Field, value: Any) -> str:  # noqa: ANN401  # any field type
+    return f"{field.kind.prefix}{value}" if field.kind else CODECS[field.type].format(value)
+
+
+def parse(text: str, where: str = "<trace>") -> Trace:
+    """Return the trace that `text` describes. Errors: TraceError at the first mistake."""
+    return _Parser(where).run(text)
+
+
+def parse_op(text: str, where: str = "<op>") -> Op:
+    """Return the op of a single line. Errors: TraceError."""
+    return _Parser(where).step(text, 1).op
+
+
+class _Parser:
+    """Line by line; `section` only moves forward: comment, world, fault and expect, steps."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.world: World | None = None
+        self.steps: list[Step] = []
+        self.faults: list[str] = []
+        self.expect: list[Expect] = []
+        self.comment: list[str] = []
+
+    def error(self, line: int, column: int, problem: str) -> TraceError:
+        return TraceError(self.where, line, column, problem)
+
+    def run(self, text: str) -> Trace:
+        lines = text.split("\n")
+        self.header(lines[0].rstrip("\r"))
+        for number, raw in enumerate(lines[1:], start=2):
+            line = raw.rstrip()
+            if len(line) > MAX_LINE:
+                raise self.error(number, MAX_LINE, f"the line is longer than {MAX_LINE} characters")
+            if line:
+                self.line(line, number)
+        if self.world is None:
+            raise self.error(len(lines), 1, "no 'world' line; a trace needs one before its ops")
+        return Trace(
+            self.world, self.steps, tuple(self.faults), tuple(self.expect), tuple(self.comment)
+        )
+
+    def header(self, line: str) -> None:
+        word, _, version = line.partition(" ")
+        if word != _MAGIC:
+            problem = f"not a trace: the first line must be '{_MAGIC} {FORMAT_VERSION}'"
+            raise self.error(1, 1, f"{problem}, got {line[:40]!r}")
+        if version.strip() != str(FORMAT_VERSION):
+            raise self.error(
+                1,
+                len(_MAGIC) + 2,
+                f"trace format {version.strip()[:20]!r} is not supported; this vmfuzz reads"
+                f" format {FORMAT_VERSION}",
+            )
+
+    def line(self, line: str, number: int) -> None:
+        if line.lstrip().startswith("#"):
+            if self.world is None:
+                self.comment.append(line.lstrip()[1:].removeprefix(" "))
+            return
+        line = _COMMENT.sub("", line)
+        word, _, rest = line.partition(" ")
+        if word == "world":
+            self.parse_world(rest, number)
+        elif self.world is None:
+            raise self.error(number, 1, f"the 'world' line must come first, got {word[:40]!r}")
+        elif word in {"fault", "expect"} and "(" not in line:
+            self.directive(word, rest.strip(), number)
+        else:
+            if len(self.steps) >= MAX_STEPS:
+                raise self.error(number, 1, f"more than {MAX_STEPS} steps")
+            self.steps.append(self.step(line, number))
+
+    def parse_world(self, rest: str, number: int) -> None:
+        if self.world is not None:
+            raise self.error(number, 1, "a second 'world' line")
+        world = World()
+        pairs = [(m.group(), m.start() + len("world ") + 1) for m in re.finditer(r"\S+", rest)]
+        settings: dict[str, str] = {}
+        for pair, column in pairs:
+            key, equals, text = pair.partition("=")
+            if not equals:
+                raise self.error(number, column, f"{pair[:40]!r} is no key=value")
+            if key in settings:
+                raise self.error(number, column, f"{key!r} is given twice")
+            settings[key] = text
+            try:
+                world = world.with_setting(key, text)
+            except WorldError as error:
+                if not self.may_settle(key, text, rest):
+                    raise self.error(number, column, str(error)) from None
+        try:
+            for key, text in settings.items():
+                world = world.with_setting(key, text)
+        except WorldError as error:
+            raise self.error(number, 1, str(error)) from None
+        self.world = world
+
+    @staticmethod
+    def may_settle(key: str, text: str, rest: str) -> bool:
+        """Return whether a later setting can make this one legal: pool size against fan-out."""
+        return key in {"pt_frames", "entries"} and text.isdigit() and "entries=" in rest
+
+    def directive(self, word: str, rest: str, number: int) -> None:
+        if self.steps:
+            raise self.error(number, 1, f"'{word}' lines come before the first op")
+        if word == "fault":
+            if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", rest):
+                raise self.error(number, 7, f"{rest[:40]!r} is no fault id")
+            self.faults.append(rest)
+            return
+        found = re.fullmatch(r"(\S+) at ([0-9]{1,9})", rest)
+        if not found:
+            raise self.error(number, 8, f"expected 'CLAUSE at STEP', got {rest[:40]!r}")
+        self.expect.append(Expect(found[1], int(found[2])))
+
+    def step(self, line: str, number: int) -> Step:
+        found = _OP.match(line.strip())
+        indent = len(line) - len(line.lstrip())
+        if not found:
+            raise self.error(number, indent + 1, f"not an op line: {line.strip()[:60]!r}")
+        declaration = BY_NAME.get(found["name"])
+        if declaration is None:
+            column = indent + found.start("name") + 1
+            name = found["name"][:60]
+            raise self.error(number, column, f"unknown op {name!r}{closest(name, list(BY_NAME))}")
+        values: dict[str, Any] = {}
+        self.destinations(declaration, found, values, number, indent)
+        self.arguments(declaration, found, values, number, indent)
+        op: Op = declaration.make(values)
+        if found["outcome"] is None:
+            return Step(op)
+        try:
+            return Step(op, parse_outcome(found["outcome"]))
+        except OutcomeSyntax as error:
+            column = indent + found.start("outcome") + 1
+            raise self.error(number, column, str(error)) from None
+
+    def destinations(
+        self,
+        declaration: Declaration,
+        found: re.Match[str],
+        values: dict[str, Any],
+        number: int,
+        indent: int,
+    ) -> None:
+        written = [word.strip() for word in found["dst"].split(",")] if found["dst"] else []
+        needed = declaration.destinations
+        if len(written) != len(needed):
+            names = ", ".join(f"{f.kind.prefix}N" for f in needed if f.kind) or "nothing"
+            raise self.error(
+                number,
+                indent + 1,
+                f"{declaration.name} produces {names}, got {', '.join(written) or 'nothing'}",
+            )
+        for field, word in zip(needed, written, strict=True):
+            if field.kind:
+                values[field.name] = self.handle(field.kind, word, number, indent + 1)
+
+    def arguments(
+        self,
+        declaration: Declaration,
+        found: re.Match[str],
+        values: dict[str, Any],
+        number: int,
+        indent: int,
+    ) -> None:
+        known = {f.name: f for f in declaration.fields if not f.is_destination}
+        for part in re.finditer(r"[^,]+", found["args"]):
+            if not part.group().strip():
+                continue
+            start = indent + found.start("args") + part.start() + 1
+            column = start + len(part.group()) - len(part.group().lstrip())
+            key, equals, text = (piece.strip() for piece in part.group().partition("="))
+            field = known.get(key)
+            if not equals or field is None:
+                takes = ", ".join(known) or "no argument"
+                hint = closest(key, list(known)) if equals and known else ""
+                problem = f"{declaration.name} takes {takes}; got {key[:40]!r}"
+                raise self.error(number, column, problem + (hint if "did" in hint else ""))
+            if key in values:
+                raise self.error(number, column, f"{key!r} is given twice")
+            values[key] = self.value(field, text, number, column + len(key) + 1)
+        missing = [f.name for f in known.values() if is_required(f) and f.name not in values]
+        if missing:
+            column = indent + found.start("args") + 1
+            raise self.error(number, column, f"{declaration.name} needs {', '.join(missing)}")
+
+    def value(self, field: Field, text: str, number: int, column: int) -> Any:  # noqa: ANN401
+        if field.kind:
+            return self.handle(field.kind, text, number, column)
+        try:
+            return CODECS[field.type].parse(text)
+        except FieldError as error:
+            raise self.error(number, column, f"{field.name}: {error}") from None
+
+    def handle(self, kind: HandleKind, text: str, number: int, column: int) -> int:
+        found = re.fullmatch(rf"{kind.prefix}([0-9]{{1,10}})", text)
+        if not found or int(found[1]) > MAX_ID:
+            problem = f"{text[:40]!r} is no {kind.name} handle; write {kind.prefix}0, {kind.prefix}1"
+            raise self.error(number, column, problem)
+        return int(found[1])
