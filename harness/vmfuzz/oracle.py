@@ -12,11 +12,11 @@ from vmfuzz.errors import HarnessError, VmfuzzError, closest
 from vmfuzz.finding import Finding
 from vmstore.arch import PAGE_SIZE
 from vmstore.clauses.check import Violation, everything, footprint, violations
-from vmstore.clauses.fused import footprint_holds
+from vmstore.clauses.fused import everything_holds, footprint_holds
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
 from vmstore.outcome import Abort, Diverges, Err, Outcome, Panic, PoweredOff, Unwinding
-from vmstore.step import EXEC, RULES, State
+from vmstore.step import STEPS, State
 from vmstore.world import World
 
 CHECKS: Final = ("invariants", "extra", "outcome", "view")
@@ -90,23 +90,22 @@ class Session:
         machine, view = state.machine, state.view
         state.begin_step()
         kind = op.__class__
+        handler, rule = STEPS[kind]
         try:
-            outcome = EXEC[kind](machine, op)
+            outcome = handler(machine, op)
         except Unwinding as panic:
             outcome = Panic(panic.code)
         except PoweredOff as abort:
             outcome = Abort(abort.code)
         self.outcome = outcome
         self.steps += 1
-        rule = RULES.get(kind)
-        if rule is None:
+        if rule is None or self.is_poked:
             self.is_poked = True
-        if self.is_poked:
             self.is_over = isinstance(outcome, Panic | Abort | Diverges)
             return None
         if (machine.quirks or machine.hazards) and (found := self._safety(op)):
             return found
-        allowed = rule(view, op, outcome) if rule is not None else None
+        allowed = rule(view, op, outcome)
         if allowed is not None:
             return self._outcome_finding(op, outcome, allowed)
         shape = outcome.__class__
@@ -130,6 +129,8 @@ class Session:
         if self.is_poked:
             return None
         recount(self.state)
+        if not self.groups or everything_holds(self.state):
+            return None
         return self._clause_finding(op, violations(self.state, everything(self.state), self.groups))
 
     def _safety(self, op: Op) -> Finding | None:

@@ -55,7 +55,7 @@ HeadUndo = tuple[ListHead, int, int, int, int]
 class Cells:
     """All modelled memory of one machine, with the journal of the current step.
 
-    Effect: `begin_step` starts a new journal; the previous step's undo records are dropped.
+    `stamp` numbers the steps: a cell whose stamp is older has not been saved in this one.
     """
 
     __slots__ = ("head_journal", "journal", "kernel", "pages", "slots", "stamp")
@@ -67,14 +67,6 @@ class Cells:
         self.stamp = 1
         self.journal: list[SlotUndo] = []
         self.head_journal: list[HeadUndo] = []
-
-    def begin_step(self) -> None:
-        """Forget the undo records of the previous step."""
-        self.stamp += 1
-        if self.journal:
-            self.journal = []
-        if self.head_journal:
-            self.head_journal = []
 
     def slot(self, index: int) -> Slot:
         """Return slot `index`, as boot left it when nobody looked at it before."""

@@ -46,6 +46,10 @@ RULES: Final[dict[type, Rule]] = {
     if d.area in _VIEW_MODULES
 }
 
+STEPS: Final[dict[type, tuple[Handler, Rule | None]]] = {
+    op: (handler, RULES.get(op)) for op, handler in EXEC.items()
+}
+
 
 class State:
     """A machine and the view of it, which never looks into the machine."""
@@ -70,16 +74,35 @@ class State:
         }
 
     def begin_step(self) -> None:
-        """Open a new journal and a new footprint."""
-        machine = self.machine
-        machine.cells.begin_step()
+        """Open a new journal and a new footprint.
+
+        One flat function, because it runs before every step: a list is replaced, not cleared, so
+        that whoever kept the old one keeps its contents.
+        """
+        machine, view = self.machine, self.view
+        cells, store = machine.cells, view.store
+        cells.stamp += 1
+        store.stamp += 1
+        if cells.journal:
+            cells.journal = []
+        if cells.head_journal:
+            cells.head_journal = []
+        if view.touched_lists:
+            view.touched_lists = []
+        if view.touched_cursors:
+            view.touched_cursors = []
+        if store.touched:
+            store.touched = []
+        if store.fresh:
+            store.fresh = []
         if machine.events:
             machine.events = []
-        if machine.hazards:
-            machine.hazards = []
+        if view.events:
+            view.events = []
         if machine.quirks:
             machine.quirks = []
-        self.view.begin_step()
+        if machine.hazards:
+            machine.hazards = []
 
     def abandon(self, kind: str, handle: int) -> None:
         """Take a live handle's id away: a failed op gave the object back, no trace can name it.

@@ -35,7 +35,7 @@ class VmStore:
     """The registries and the slot owners, with what the current step touched.
 
     Effect: every insert and extract moves the counts of the slots it names; `touched` lists their
-    owners, `fresh` the entries inserted, both since `begin_step`.
+    owners, `fresh` the entries inserted in it.
     Errors: `RequiresError` when an id is not live, or already taken.
     """
 
@@ -75,14 +75,6 @@ class VmStore:
         self.stamp = 1
         self.touched: list[SlotOwner] = []
         self.fresh: list[tuple[str, int]] = []
-
-    def begin_step(self) -> None:
-        """Forget what the previous step touched."""
-        self.stamp += 1
-        if self.touched:
-            self.touched = []
-        if self.fresh:
-            self.fresh = []
 
     def owner(self, index: int) -> SlotOwner:
         """Return the owner of slot `index`, pristine when nothing happened to it yet."""

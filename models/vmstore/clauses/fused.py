@@ -47,6 +47,25 @@ def footprint_holds(state: State) -> bool:
     )
 
 
+def everything_holds(state: State) -> bool:
+    """Return whether every clause holds of every slot, handle and list. Cost: one walk over all."""
+    view, cells = state.view, state.machine.cells
+    store = view.store
+    for index in cells.slots.keys() | store.owners.keys():
+        owner = store.owner(index)
+        if owner.index != index or not slot_holds(state, view, cells.slot(index), owner):
+            return False
+    ids = [held.list_id for held in view.lists.values() if held.list_id]
+    return (
+        len(ids) == len(set(ids))
+        and all(_handle_holds(state, FRAME, handle) for handle in store.frames)
+        and all(_handle_holds(state, SEGMENT, handle) for handle in store.segments)
+        and all(_handle_holds(state, UNIQUE, handle) for handle in store.unique_frames)
+        and all(list_holds(state, held) for held in view.lists.values())
+        and all(_cursor_holds(state, handle) for handle in view.lcursors)
+    )
+
+
 def slot_holds(state: State, view: View, slot: Slot, owner: SlotOwner) -> bool:
     """Return whether every slot clause holds of one slot. Requires: both sides of one index."""
     index = slot.index

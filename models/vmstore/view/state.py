@@ -94,16 +94,6 @@ class View:
         self.touched_lists: list[ListView] = []
         self.touched_cursors: list[int] = []
 
-    def begin_step(self) -> None:
-        """Forget what the previous step touched and showed."""
-        self.store.begin_step()
-        if self.events:
-            self.events = []
-        if self.touched_lists:
-            self.touched_lists = []
-        if self.touched_cursors:
-            self.touched_cursors = []
-
     def claim_error(self, paddr: int) -> Err | None:
         """Return why the page at `paddr` cannot be claimed as unused, None if it can."""
         if paddr % PAGE_SIZE:

@@ -1,0 +1,58 @@
+"""What every engine takes and gives."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from vmfuzz.finding import Finding
+from vmfuzz.oracle import CHECKS
+from vmfuzz.trace import Trace
+from vmstore.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run. The clock only ever stops an engine; `steps` and `seed` decide what it does.
+
+    `pinned` are the world settings that the user chose; an engine may vary the others.
+    Units: `seconds` of wall time, `steps` executed ops; None means no such limit.
+    """
+
+    seconds: float | None = None
+    steps: int | None = None
+    rng_seed: int = 0
+    faults: tuple[str, ...] = ()
+    checks: frozenset[str] = frozenset(CHECKS)
+    strict: bool = False
+    world: World = field(default_factory=World)
+    pinned: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Progress:
+    """What an engine has done so far. `tally` counts (op, outcome word) pairs."""
+
+    steps: int = 0
+    traces: int = 0
+    seconds: float = 0.0
+    tally: dict[tuple[str, str], int] = field(default_factory=dict)
+    quirks: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding with the trace that ends in it."""
+
+    finding: Finding
+    trace: Trace
+    engine: str
+
+
+class Engine(Protocol):
+    """A source of traces."""
+
+    name: str
+
+    def run(self, plan: Plan, progress: Progress, tick: Callable[[], None]) -> Iterator[Found]:
+        """Run until the plan's limits, yielding findings as they come; `tick` is called often."""
+        ...

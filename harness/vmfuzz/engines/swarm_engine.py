@@ -1,0 +1,102 @@
+"""The `swarm` engine: traces of `vmfuzz.swarm`, run op by op as they are generated."""
+
+from collections.abc import Callable, Iterator
+from random import Random
+from time import monotonic
+
+from vmfuzz.engines.interface import Found, Plan, Progress
+from vmfuzz.finding import Finding
+from vmfuzz.oracle import Session
+from vmfuzz.swarm import MAX_TRACE, SwarmTrace, fuzz_world
+from vmfuzz.trace import Step, Trace
+from vmstore.faults import Faults
+from vmstore.ops import DECLARATIONS, Op
+from vmstore.outcome import OK, Abort, Err, Ok, Outcome, Panic
+from vmstore.world import World
+
+
+class SwarmEngine:
+    """Random traces from random op subsets. Trace `n` is a function of the seed and `n`."""
+
+    name = "swarm"
+
+    def run(self, plan: Plan, progress: Progress, tick: Callable[[], None]) -> Iterator[Found]:
+        """Run until the plan's limits, yielding findings as they come."""
+        flags = Faults.of(plan.faults)
+        started = monotonic()
+        number = 0
+        while not is_spent(plan, progress, started):
+            rng = Random(plan.rng_seed * 0x1_0000_0000 + number)
+            world = fuzz_world(rng, plan.world, plan.pinned)
+            found = self._trace(plan, progress, flags, rng, world)
+            number += 1
+            progress.traces = number
+            if found is not None:
+                yield found
+            if number % 64 == 0:
+                progress.seconds = monotonic() - started
+                tick()
+        progress.seconds = monotonic() - started
+
+    def _trace(
+        self, plan: Plan, progress: Progress, flags: Faults, rng: Random, world: World
+    ) -> Found | None:
+        session = Session(world, flags, checks=plan.checks, strict=plan.strict)
+        length = rng.randint(MAX_TRACE // 3, MAX_TRACE)
+        if plan.steps is not None:
+            length = min(length, plan.steps - progress.steps)
+        ops, finding = generate_and_run(session, rng, length, progress.tally)
+        progress.steps += session.steps
+        for quirk, count in session.quirks.items():
+            progress.quirks[quirk] = progress.quirks.get(quirk, 0) + count
+        if finding is None:
+            return None
+        steps = [Step(op) for op in ops]
+        return Found(finding, Trace(world, steps, plan.faults), self.name)
+
+
+def is_spent(plan: Plan, progress: Progress, started: float) -> bool:
+    """Return whether a limit of the plan is reached."""
+    if plan.steps is not None and progress.steps >= plan.steps:
+        return True
+    return plan.seconds is not None and monotonic() - started >= plan.seconds
+
+
+def generate_and_run(
+    session: Session, rng: Random, length: int, tally: dict[tuple[str, str], int]
+) -> tuple[list[Op], Finding | None]:
+    """Generate and run up to `length` ops. Effect: `tally` counts what they came to."""
+    source = SwarmTrace(rng, session.state)
+    ops: list[Op] = []
+    seen: dict[tuple[type, str], int] = {}
+    finding: Finding | None = None
+    step, next_op, settle, append = session.step, source.next_op, source.settle, ops.append
+    for _ in range(length):
+        op = next_op()
+        append(op)
+        finding = step(op)
+        key = (op.__class__, outcome_word(session.outcome))
+        seen[key] = seen.get(key, 0) + 1
+        if finding is not None or session.is_over:
+            break
+        settle(op)
+    for (kind, word), amount in seen.items():
+        named = (DECLARATIONS[kind].name, word)
+        tally[named] = tally.get(named, 0) + amount
+    if finding is None and not session.is_over:
+        finding = session.check_everything(ops[-1]) if ops else None
+    return ops, finding
+
+
+def outcome_word(outcome: Outcome | None) -> str:
+    """Return the word under which an outcome is counted: ok, none, an error's name, a code."""
+    shape = outcome.__class__
+    if outcome is OK:
+        return "ok"
+    if isinstance(outcome, Err):
+        return outcome.variant
+    if isinstance(outcome, Ok):
+        return "none" if outcome.value and None in outcome.value.values() else "ok"
+    if isinstance(outcome, Panic | Abort):
+        return f"{shape.__name__.lower()} {outcome.code}"
+    return shape.__name__.lower()

@@ -1,0 +1,113 @@
+"""Runs a stored trace: which steps ran, what they came to, and the finding, if any."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from vmfuzz.finding import Finding
+from vmfuzz.liveness import Liveness
+from vmfuzz.oracle import CHECKS, FULL_EVERY, Session
+from vmfuzz.outcome_text import format_outcome
+from vmfuzz.trace import Trace
+from vmstore.faults import Faults
+from vmstore.ops import DECLARATIONS, Op
+from vmstore.outcome import Outcome
+
+_USES: Final = {
+    d.op: tuple((f.name, f.kind.name, f.kind.prefix) for f in d.handles if f.kind)
+    for d in DECLARATIONS.values()
+}
+
+
+@dataclass(slots=True)
+class Run:
+    """What became of a trace.
+
+    Shape: `outcomes` has one entry per step, None where it was skipped or never reached;
+    `skipped` maps such a step to the reason.
+    """
+
+    outcomes: list[Outcome | None] = field(default_factory=list)
+    skipped: dict[int, str] = field(default_factory=dict)
+    finding: Finding | None = None
+    quirks: dict[str, int] = field(default_factory=dict)
+    executed: int = 0
+
+
+def run(
+    trace: Trace,
+    *,
+    faults: tuple[str, ...] = (),
+    checks: frozenset[str] = frozenset(CHECKS),
+    full: bool = False,
+    strict: bool = False,
+) -> Run:
+    """Run a trace with its own faults and `faults`, checking every step.
+
+    `full` evaluates every clause on the whole state after every step. The same trace gives the
+    same run, always. Errors: UnknownFault; HarnessError when the model's own counts drift.
+    """
+    flags = Faults.of((*trace.faults, *faults))
+    every = 1 if full else FULL_EVERY
+    session = Session(trace.world, flags, checks=checks, full_every=every, strict=strict)
+    result = Run(outcomes=[None] * len(trace.steps), quirks=session.quirks)
+    liveness = Liveness()
+    for position, step in enumerate(trace.steps):
+        reason = liveness.skip_reason(step.op)
+        if reason is None:
+            liveness.apply(step.op)
+            reason = not_produced(session, step.op)
+        if reason is not None:
+            result.skipped[position] = reason
+            continue
+        found = session.step(step.op)
+        result.executed += 1
+        result.outcomes[position] = session.outcome
+        found = found or _unexpected(session, step.op, step.outcome)
+        if found is not None:
+            result.finding = _at(found, position)
+        if session.is_over or found is not None:
+            return result
+    last = trace.steps[-1].op if trace.steps else None
+    found = session.check_everything(last)
+    result.finding = _at(found, len(trace.steps) - 1) if found else None
+    return result
+
+
+def not_produced(session: Session, op: Op) -> str | None:
+    """Return which handle of `op` its producer failed to produce, None if all are live."""
+    live = session.state.live
+    for name, kind, prefix in _USES[type(op)]:
+        handle = getattr(op, name)
+        if handle not in live[kind]:
+            return f"{prefix}{handle} was never produced"
+    return None
+
+
+def _at(finding: Finding, position: int) -> Finding:
+    """Return the finding with its step counted in op lines, skipped ones included."""
+    return Finding(
+        finding.clause,
+        finding.op,
+        position,
+        finding.text,
+        finding.source,
+        finding.witness,
+        finding.outcome,
+        finding.others,
+    )
+
+
+def _unexpected(session: Session, op: Op, recorded: Outcome | None) -> Finding | None:
+    if recorded is None or recorded == session.outcome or session.outcome is None:
+        return None
+    name = DECLARATIONS[type(op)].name
+    came = format_outcome(session.outcome)
+    return Finding(
+        "EXPECT",
+        name,
+        session.steps - 1,
+        "the outcome is the recorded one",
+        "the trace",
+        f"came to '{came}', recorded was '{format_outcome(recorded)}'",
+        session.outcome,
+    )

@@ -1,0 +1,390 @@
+"""The swarm generator: one random trace at a time, from a random subset of ops.
+
+What finds bugs, as measured: few ops at a time, few pages, arguments at or next to what is live,
+and small limits, so that saturation and exhaustion are near. A trace is a function of
+(seed, number) alone.
+"""
+
+from collections.abc import Callable
+from operator import attrgetter
+from random import Random
+from typing import Any, Final
+
+from vmstore.arch import PAGE_SIZE, U64_MASK
+from vmstore.ids import (
+    META_KINDS,
+    ByteOffset,
+    ByteOffsetEnd,
+    MetaKind,
+    MetaVal,
+    Paddr,
+    PaddrEnd,
+)
+from vmstore.ops import GENERATED, Declaration, Field, Op, frame, linked_list, segment, unique
+from vmstore.step import State
+from vmstore.world import World
+
+MAX_TRACE: Final = 300
+_BYTES_PER_OP: Final = 24
+_TRIES: Final = 8
+_ENOUGH: Final = 5  # live handles of a kind at which claiming more becomes rare
+_SOURCES: Final = ("frame_from_unused", "segment_from_unused", "unique_from_unused")
+# An op that parks or borrows a handle is worth little without the one that gives it back.
+_PARTNERS: Final = {
+    "frame_into_raw": "frame_from_raw",
+    "segment_into_raw": "segment_from_raw",
+    "unique_into_raw": "unique_from_raw",
+    "list_cursor_front": "lcursor_drop",
+    "list_cursor_back": "lcursor_drop",
+    "list_cursor_at": "lcursor_drop",
+    "list_push_front": "list_new",
+    "list_push_back": "list_new",
+    "lcursor_insert_before": "list_cursor_front",
+    "lcursor_take_current": "list_cursor_front",
+}
+_RELEASES: Final = ("frame_drop", "segment_drop", "unique_drop", "list_drop")
+_RARE: Final = 247  # a byte at or above takes a boundary value instead of a useful one
+
+Draw = Callable[[], int]
+_FUZZ_SETTINGS: Final[dict[str, tuple[int | str, ...]]] = {
+    "frames": (16,),
+    "pt_frames": (8,),
+    "entries": (4,),
+    "rc_max": ((1 << 63) - 1, (1 << 63) - 1, 4, 9),
+    "list_ids": ((1 << 63) - 1, (1 << 63) - 1, 4, 9),
+    "build": ("debug", "debug", "release"),
+}
+
+
+def fuzz_world(rng: Random, base: World, pinned: frozenset[str]) -> World:
+    """Return a small world; settings in `pinned` keep the value that `base` has."""
+    settings = {
+        key: rng.choice(values) for key, values in _FUZZ_SETTINGS.items() if key not in pinned
+    }
+    if "entries" in pinned or "pt_frames" in pinned:
+        settings.pop("entries", None)
+        settings.pop("pt_frames", None)
+    return base.changed(**settings)
+
+
+class SwarmTrace:
+    """Generates the ops of one trace, each next to what the ops before it left alive.
+
+    Requires: every op that `next_op` returns is run on `state` before the next call, and reported
+    to `settle`.
+    """
+
+    __slots__ = (
+        "draw",
+        "kinds",
+        "last_paddr",
+        "last_segment",
+        "live",
+        "next_ids",
+        "pages",
+        "plans",
+        "pools",
+        "state",
+        "world",
+    )
+
+    def __init__(self, rng: Random, state: State) -> None:
+        self.state = state
+        self.world = state.world
+        self.live = state.live
+        self.draw: Draw = iter(rng.randbytes((MAX_TRACE + 8) * _BYTES_PER_OP)).__next__
+        self.pools: dict[str, list[int]] = {kind: [] for kind in state.live}
+        self.next_ids: dict[str, int] = dict.fromkeys(state.live, 0)
+        self.pages = _page_pool(rng, self.world)
+        self.kinds = rng.sample(META_KINDS, rng.randint(1, 3))
+        plans = _enabled(rng)
+        self.plans = [
+            (tuple(self.pools[kind] for kind in plan.needs), plan.guard, plan.make, plan.fields)
+            for plan in plans
+        ]
+        if any(plan.needs_link for plan in plans):
+            self.kinds += ["link"] * len(self.kinds) * rng.randint(1, 3)
+        self.last_paddr = 0
+        self.last_segment = -1
+
+    def next_op(self) -> Op:
+        """Return the next op; all its handles are live, all its destinations fresh."""
+        draw, plans = self.draw, self.plans
+        amount = len(plans)
+        for _ in range(_TRIES):
+            needs, guard, make, fields = plans[draw() % amount]
+            for pool in needs:
+                if not pool:
+                    break
+            else:
+                if guard is None or guard(self):
+                    op: Op = make(*[generate(self) for generate in fields])
+                    return op
+        return _fallback(self)
+
+    def settle(self, op: Op) -> None:
+        """Take note of the handles that `op` really produced."""
+        for destination, kind in _DESTINATIONS[op.__class__]:
+            handle = destination(op)
+            if handle in self.live[kind]:
+                self.pools[kind].append(handle)
+
+
+def _page_pool(rng: Random, world: World) -> list[int]:
+    """Return a few pages: a short run, some stray ones, now and then the top or the node pool."""
+    first = rng.randrange(world.frames)
+    pages = [(first + i) % world.frames for i in range(rng.randint(1, 5))]
+    pages += [rng.randrange(world.frames) for _ in range(rng.randint(0, 3))]
+    if rng.random() < 0.25:
+        pages.append(world.pages - 1)
+    if rng.random() < 0.25:
+        pages.append(rng.randrange(world.pages))
+    return pages
+
+
+# -- one generator per field type ------------------------------------------------------------------
+
+
+def _paddr(g: SwarmTrace) -> int:
+    choice = g.draw()
+    if choice < _RARE:
+        g.last_paddr = g.pages[choice % len(g.pages)] * PAGE_SIZE
+    else:
+        top = g.world.max_paddr
+        special = (top, top - PAGE_SIZE, top + PAGE_SIZE, 1, top - 1, U64_MASK & ~0xFFF, U64_MASK)
+        g.last_paddr = special[g.draw() % len(special)]
+    return g.last_paddr
+
+
+def _unused_paddr(g: SwarmTrace) -> int:
+    """Prefer a page that nobody refers to; now and then any address."""
+    return _paddr_of(g, live=False)
+
+
+def _live_paddr(g: SwarmTrace) -> int:
+    """Prefer a page that somebody refers to; now and then any address."""
+    return _paddr_of(g, live=True)
+
+
+def _paddr_of(g: SwarmTrace, *, live: bool) -> int:
+    choice = g.draw()
+    if choice < 32:
+        return _paddr(g)
+    owners, pages = g.state.view.store.owners, g.pages
+    amount = len(pages)
+    index = pages[choice % amount]
+    for offset in range(amount):
+        index = pages[(choice + offset) % amount]
+        owner = owners.get(index)
+        if (owner is not None and (owner.uniques > 0 or owner.references() > 0)) == live:
+            break
+    g.last_paddr = index * PAGE_SIZE
+    return g.last_paddr
+
+
+def _paddr_end(g: SwarmTrace) -> int:
+    choice, start = g.draw(), g.last_paddr
+    if choice < _RARE:
+        return (start + (1 + choice % 5) * PAGE_SIZE) & U64_MASK
+    top = g.world.max_paddr
+    special = (start, start - PAGE_SIZE, start + 1, top, top + PAGE_SIZE, U64_MASK & ~0xFFF)
+    return special[g.draw() % len(special)] & U64_MASK
+
+
+def _offset(g: SwarmTrace) -> int:
+    choice = g.draw()
+    start, end = g.live["segment"][g.last_segment]
+    pages = (end - start) // PAGE_SIZE
+    if choice < _RARE:
+        g.last_paddr = choice % (pages + 1) * PAGE_SIZE
+    else:
+        special = (1, end - start + PAGE_SIZE, -PAGE_SIZE, -start, -2 * PAGE_SIZE, 0x800)
+        g.last_paddr = special[g.draw() % len(special)] & U64_MASK
+    return g.last_paddr
+
+
+def _offset_end(g: SwarmTrace) -> int:
+    choice = g.draw()
+    start, end = g.live["segment"][g.last_segment]
+    if choice < _RARE and g.last_paddr <= end - start:
+        left = (end - start - g.last_paddr) // PAGE_SIZE
+        return g.last_paddr + choice % (left + 1) * PAGE_SIZE
+    special = (g.last_paddr, end - start, 0, PAGE_SIZE, -PAGE_SIZE, end - start + PAGE_SIZE, 1)
+    return special[g.draw() % len(special)] & U64_MASK
+
+
+def _val(g: SwarmTrace) -> int:
+    choice = g.draw()
+    return choice % 8 if choice < _RARE else U64_MASK - choice % 3
+
+
+def _kind(g: SwarmTrace) -> str:
+    return g.kinds[g.draw() % len(g.kinds)]
+
+
+def _fresh(kind: str) -> Callable[[SwarmTrace], int]:
+    def generate(g: SwarmTrace) -> int:
+        handle = g.next_ids[kind]
+        g.next_ids[kind] = handle + 1
+        return handle
+
+    return generate
+
+
+def _consumed(kind: str) -> Callable[[SwarmTrace], int]:
+    def generate(g: SwarmTrace) -> int:
+        pool = g.pools[kind]
+        at = g.draw() % len(pool)
+        handle = pool[at]
+        pool[at] = pool[-1]
+        pool.pop()
+        return handle
+
+    return generate
+
+
+def _used(kind: str) -> Callable[[SwarmTrace], int]:
+    def generate(g: SwarmTrace) -> int:
+        pool = g.pools[kind]
+        return pool[g.draw() % len(pool)]
+
+    return generate
+
+
+def _used_segment(g: SwarmTrace) -> int:
+    pool = g.pools["segment"]
+    g.last_segment = pool[g.draw() % len(pool)]
+    return g.last_segment
+
+
+_BY_TYPE: Final[dict[object, Callable[[SwarmTrace], Any]]] = {
+    Paddr: _paddr,
+    PaddrEnd: _paddr_end,
+    ByteOffset: _offset,
+    ByteOffsetEnd: _offset_end,
+    MetaVal: _val,
+    MetaKind: _kind,
+}
+
+
+def _generator(field: Field) -> Callable[[SwarmTrace], Any]:
+    if field.kind is None:
+        return _BY_TYPE[field.type]
+    if field.is_destination:
+        return _fresh(field.kind.name)
+    if field.is_consumed:
+        return _consumed(field.kind.name)
+    return _used_segment if field.kind.name == "segment" else _used(field.kind.name)
+
+
+# -- claims: rare once enough is live ---------------------------------------------------------------
+
+
+def _claim_guard(kind: str) -> Callable[[SwarmTrace], bool]:
+    def wants_more(g: SwarmTrace) -> bool:
+        return len(g.pools[kind]) < _ENOUGH or g.draw() < 32
+
+    return wants_more
+
+
+# -- split: the consumed segment must be chosen before it is consumed ------------------------------
+
+
+def _can_split(g: SwarmTrace) -> bool:
+    """Choose a segment of two or more pages, or now and then any; move it to the pool's end."""
+    pool = g.pools["segment"]
+    at = g.draw() % len(pool)
+    start, end = g.live["segment"][pool[at]]
+    if end - start < 2 * PAGE_SIZE and g.draw() < _RARE:
+        return False
+    pool[at], pool[-1] = pool[-1], pool[at]
+    return True
+
+
+def _split_segment(g: SwarmTrace) -> int:
+    g.last_segment = g.pools["segment"].pop()
+    return g.last_segment
+
+
+def _split_offset(g: SwarmTrace) -> int:
+    choice = g.draw()
+    start, end = g.live["segment"][g.last_segment]
+    pages = (end - start) // PAGE_SIZE
+    if choice < _RARE and pages > 1:
+        return (1 + choice % (pages - 1)) * PAGE_SIZE
+    special = (0, end - start, 0x800, U64_MASK & ~0xFFF, end - start + PAGE_SIZE)
+    return special[g.draw() % len(special)]
+
+
+class _OpPlan:
+    """How to make one kind of op: the handle kinds it needs, one generator per field."""
+
+    __slots__ = ("fields", "guard", "make", "name", "needs", "needs_link", "weight")
+
+    def __init__(self, declaration: Declaration) -> None:
+        self.name = declaration.name
+        self.make = declaration.op
+        self.needs = tuple(dict.fromkeys(f.kind.name for f in declaration.handles if f.kind))
+        self.fields = tuple(_generator(field) for field in declaration.fields)
+        nearby = _unused_paddr if self.name in _SOURCES else _live_paddr
+        self.fields = tuple(nearby if f is _paddr else f for f in self.fields)
+        self.weight = 1 if declaration.op in _READERS else 3
+        self.guard: Callable[[SwarmTrace], bool] | None = None
+        self.needs_link = declaration.area == "linked_list"
+        if not self.needs and declaration.destinations[0].kind:
+            self.guard = _claim_guard(declaration.destinations[0].kind.name)
+        if declaration.op is segment.SegmentSplit:
+            self.guard = _can_split
+            self.fields = (*self.fields[:2], _split_segment, _split_offset)
+
+
+_READERS: Final = frozenset(
+    {
+        frame.FrameReferenceCount,
+        frame.FrameInfo,
+        frame.FrameBorrow,
+        frame.FrameEq,
+        frame.FrameDowncast,
+        frame.FrameToUframe,
+        segment.SegmentInfo,
+        segment.SegmentDowncast,
+        segment.SegmentToUsegment,
+        unique.UniqueInfo,
+        linked_list.ListSize,
+        linked_list.LcursorAsList,
+        linked_list.LcursorCurrentMeta,
+    }
+)
+_PLANS: Final = tuple(_OpPlan(declaration) for declaration in GENERATED)
+_BY_NAME: Final = {plan.name: plan for plan in _PLANS}
+_DESTINATIONS: Final = {
+    d.op: tuple((attrgetter(f.name), f.kind.name) for f in d.destinations if f.kind)
+    for d in GENERATED
+}
+
+
+def _enabled(rng: Random) -> list[_OpPlan]:
+    """Return a random subset of ops, with their partners, as often as they weigh."""
+    areas = rng.sample(("frame", "segment", "unique", "linked_list"), rng.randint(1, 4))
+    if "linked_list" in areas:
+        areas.append("unique")
+    share = rng.choice((0.25, 0.5, 0.5, 0.8))
+    names = {d.name for d in GENERATED if d.area in areas and rng.random() < share}
+    source = {"frame": 0, "segment": 1}.get(areas[0], 2)
+    names.add(_SOURCES[source])
+    if rng.random() < 0.5:
+        names.add(rng.choice(_SOURCES))
+    names |= {name for name in _RELEASES if rng.random() < 0.5}
+    for name in sorted(names):
+        if name in _PARTNERS and rng.random() < 0.9:
+            names.add(_PARTNERS[name])
+    if names & {"lcursor_drop", "list_cursor_front"}:
+        names |= {"list_new", "lcursor_drop", "list_push_back"}
+    return [plan for plan in _PLANS if plan.name in names for _ in range(plan.weight)]
+
+
+def _fallback(g: SwarmTrace) -> Op:
+    """Return an op that needs no handle: nothing that was chosen can run."""
+    plan = _BY_NAME[_SOURCES[g.draw() % len(_SOURCES)]]
+    op: Op = plan.make(*[generate(g) for generate in plan.fields])
+    return op
