@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.ids import (
+    HANDLE_KINDS,
     META_KINDS,
     ByteOffset,
     ByteOffsetEnd,
@@ -24,7 +25,10 @@ from vmstore.ops import GENERATED, Declaration, Field, Op, frame, linked_list, s
 from vmstore.step import State
 from vmstore.world import World
 
-MAX_TRACE: Final = 300
+MAX_TRACE: Final = 400
+BATCH: Final = 8  # traces that share a configuration: drawing one costs as much as 30 ops
+KINDS: Final = tuple(kind.name for kind in HANDLE_KINDS.values())
+_SEGMENT: Final = KINDS.index("segment")
 _BYTES_PER_OP: Final = 24
 _TRIES: Final = 8
 _ENOUGH: Final = 5  # live handles of a kind at which claiming more becomes rare
@@ -67,11 +71,25 @@ def fuzz_world(rng: Random, base: World, pinned: frozenset[str]) -> World:
     return base.changed(**settings)
 
 
+class SwarmConfig:
+    """What the traces of one batch have in common: world, op subset, pages, metadata kinds."""
+
+    __slots__ = ("kinds", "pages", "plans", "world")
+
+    def __init__(self, rng: Random, world: World) -> None:
+        self.world = world
+        self.pages = _page_pool(rng, world)
+        self.plans = _enabled(rng)
+        self.kinds: list[str] = rng.sample(META_KINDS, rng.randint(1, 3))
+        if any(plan.needs_link for plan in self.plans):
+            self.kinds += ["link"] * len(self.kinds) * rng.randint(1, 3)
+
+
 class SwarmTrace:
     """Generates the ops of one trace, each next to what the ops before it left alive.
 
     Requires: every op that `next_op` returns is run on `state` before the next call, and reported
-    to `settle`.
+    to `settle`. Shape: `pools` and `next_ids` are indexed by the position of the handle kind.
     """
 
     __slots__ = (
@@ -81,44 +99,40 @@ class SwarmTrace:
         "last_segment",
         "live",
         "next_ids",
+        "owners",
         "pages",
         "plans",
         "pools",
-        "state",
+        "segments",
         "world",
     )
 
-    def __init__(self, rng: Random, state: State) -> None:
-        self.state = state
-        self.world = state.world
-        self.live = state.live
+    def __init__(self, rng: Random, config: SwarmConfig, state: State) -> None:
+        self.world = config.world
+        self.plans = config.plans
+        self.pages = config.pages
+        self.kinds = config.kinds
+        self.live = [state.live[kind] for kind in KINDS]
+        self.segments = state.view.store.segments
+        self.owners = state.view.store.owners
         self.draw: Draw = iter(rng.randbytes((MAX_TRACE + 8) * _BYTES_PER_OP)).__next__
-        self.pools: dict[str, list[int]] = {kind: [] for kind in state.live}
-        self.next_ids: dict[str, int] = dict.fromkeys(state.live, 0)
-        self.pages = _page_pool(rng, self.world)
-        self.kinds = rng.sample(META_KINDS, rng.randint(1, 3))
-        plans = _enabled(rng)
-        self.plans = [
-            (tuple(self.pools[kind] for kind in plan.needs), plan.guard, plan.make, plan.fields)
-            for plan in plans
-        ]
-        if any(plan.needs_link for plan in plans):
-            self.kinds += ["link"] * len(self.kinds) * rng.randint(1, 3)
+        self.pools: list[list[int]] = [[] for _ in KINDS]
+        self.next_ids = [0] * len(KINDS)
         self.last_paddr = 0
         self.last_segment = -1
 
     def next_op(self) -> Op:
         """Return the next op; all its handles are live, all its destinations fresh."""
-        draw, plans = self.draw, self.plans
+        draw, plans, pools = self.draw, self.plans, self.pools
         amount = len(plans)
         for _ in range(_TRIES):
-            needs, guard, make, fields = plans[draw() % amount]
-            for pool in needs:
-                if not pool:
+            plan = plans[draw() % amount]
+            for kind in plan.needs:
+                if not pools[kind]:
                     break
             else:
-                if guard is None or guard(self):
-                    op: Op = make(*[generate(self) for generate in fields])
+                if plan.guard is None or plan.guard(self):
+                    op: Op = plan.make(*[generate(self) for generate in plan.fields])
                     return op
         return _fallback(self)
 
@@ -170,7 +184,7 @@ def _paddr_of(g: SwarmTrace, *, live: bool) -> int:
     choice = g.draw()
     if choice < 32:
         return _paddr(g)
-    owners, pages = g.state.view.store.owners, g.pages
+    owners, pages = g.owners, g.pages
     amount = len(pages)
     index = pages[choice % amount]
     for offset in range(amount):
@@ -193,7 +207,7 @@ def _paddr_end(g: SwarmTrace) -> int:
 
 def _offset(g: SwarmTrace) -> int:
     choice = g.draw()
-    start, end = g.live["segment"][g.last_segment]
+    start, end = g.segments[g.last_segment]
     pages = (end - start) // PAGE_SIZE
     if choice < _RARE:
         g.last_paddr = choice % (pages + 1) * PAGE_SIZE
@@ -205,7 +219,7 @@ def _offset(g: SwarmTrace) -> int:
 
 def _offset_end(g: SwarmTrace) -> int:
     choice = g.draw()
-    start, end = g.live["segment"][g.last_segment]
+    start, end = g.segments[g.last_segment]
     if choice < _RARE and g.last_paddr <= end - start:
         left = (end - start - g.last_paddr) // PAGE_SIZE
         return g.last_paddr + choice % (left + 1) * PAGE_SIZE
@@ -222,7 +236,7 @@ def _kind(g: SwarmTrace) -> str:
     return g.kinds[g.draw() % len(g.kinds)]
 
 
-def _fresh(kind: str) -> Callable[[SwarmTrace], int]:
+def _fresh(kind: int) -> Callable[[SwarmTrace], int]:
     def generate(g: SwarmTrace) -> int:
         handle = g.next_ids[kind]
         g.next_ids[kind] = handle + 1
@@ -231,7 +245,7 @@ def _fresh(kind: str) -> Callable[[SwarmTrace], int]:
     return generate
 
 
-def _consumed(kind: str) -> Callable[[SwarmTrace], int]:
+def _consumed(kind: int) -> Callable[[SwarmTrace], int]:
     def generate(g: SwarmTrace) -> int:
         pool = g.pools[kind]
         at = g.draw() % len(pool)
@@ -243,7 +257,7 @@ def _consumed(kind: str) -> Callable[[SwarmTrace], int]:
     return generate
 
 
-def _used(kind: str) -> Callable[[SwarmTrace], int]:
+def _used(kind: int) -> Callable[[SwarmTrace], int]:
     def generate(g: SwarmTrace) -> int:
         pool = g.pools[kind]
         return pool[g.draw() % len(pool)]
@@ -252,7 +266,7 @@ def _used(kind: str) -> Callable[[SwarmTrace], int]:
 
 
 def _used_segment(g: SwarmTrace) -> int:
-    pool = g.pools["segment"]
+    pool = g.pools[_SEGMENT]
     g.last_segment = pool[g.draw() % len(pool)]
     return g.last_segment
 
@@ -270,17 +284,18 @@ _BY_TYPE: Final[dict[object, Callable[[SwarmTrace], Any]]] = {
 def _generator(field: Field) -> Callable[[SwarmTrace], Any]:
     if field.kind is None:
         return _BY_TYPE[field.type]
+    kind = KINDS.index(field.kind.name)
     if field.is_destination:
-        return _fresh(field.kind.name)
+        return _fresh(kind)
     if field.is_consumed:
-        return _consumed(field.kind.name)
-    return _used_segment if field.kind.name == "segment" else _used(field.kind.name)
+        return _consumed(kind)
+    return _used_segment if kind == _SEGMENT else _used(kind)
 
 
 # -- claims: rare once enough is live ---------------------------------------------------------------
 
 
-def _claim_guard(kind: str) -> Callable[[SwarmTrace], bool]:
+def _claim_guard(kind: int) -> Callable[[SwarmTrace], bool]:
     def wants_more(g: SwarmTrace) -> bool:
         return len(g.pools[kind]) < _ENOUGH or g.draw() < 32
 
@@ -292,9 +307,9 @@ def _claim_guard(kind: str) -> Callable[[SwarmTrace], bool]:
 
 def _can_split(g: SwarmTrace) -> bool:
     """Choose a segment of two or more pages, or now and then any; move it to the pool's end."""
-    pool = g.pools["segment"]
+    pool = g.pools[_SEGMENT]
     at = g.draw() % len(pool)
-    start, end = g.live["segment"][pool[at]]
+    start, end = g.segments[pool[at]]
     if end - start < 2 * PAGE_SIZE and g.draw() < _RARE:
         return False
     pool[at], pool[-1] = pool[-1], pool[at]
@@ -302,13 +317,13 @@ def _can_split(g: SwarmTrace) -> bool:
 
 
 def _split_segment(g: SwarmTrace) -> int:
-    g.last_segment = g.pools["segment"].pop()
+    g.last_segment = g.pools[_SEGMENT].pop()
     return g.last_segment
 
 
 def _split_offset(g: SwarmTrace) -> int:
     choice = g.draw()
-    start, end = g.live["segment"][g.last_segment]
+    start, end = g.segments[g.last_segment]
     pages = (end - start) // PAGE_SIZE
     if choice < _RARE and pages > 1:
         return (1 + choice % (pages - 1)) * PAGE_SIZE
@@ -324,7 +339,9 @@ class _OpPlan:
     def __init__(self, declaration: Declaration) -> None:
         self.name = declaration.name
         self.make = declaration.op
-        self.needs = tuple(dict.fromkeys(f.kind.name for f in declaration.handles if f.kind))
+        self.needs = tuple(
+            dict.fromkeys(KINDS.index(f.kind.name) for f in declaration.handles if f.kind)
+        )
         self.fields = tuple(_generator(field) for field in declaration.fields)
         nearby = _unused_paddr if self.name in _SOURCES else _live_paddr
         self.fields = tuple(nearby if f is _paddr else f for f in self.fields)
@@ -332,7 +349,7 @@ class _OpPlan:
         self.guard: Callable[[SwarmTrace], bool] | None = None
         self.needs_link = declaration.area == "linked_list"
         if not self.needs and declaration.destinations[0].kind:
-            self.guard = _claim_guard(declaration.destinations[0].kind.name)
+            self.guard = _claim_guard(KINDS.index(declaration.destinations[0].kind.name))
         if declaration.op is segment.SegmentSplit:
             self.guard = _can_split
             self.fields = (*self.fields[:2], _split_segment, _split_offset)
@@ -358,7 +375,9 @@ _READERS: Final = frozenset(
 _PLANS: Final = tuple(_OpPlan(declaration) for declaration in GENERATED)
 _BY_NAME: Final = {plan.name: plan for plan in _PLANS}
 _DESTINATIONS: Final = {
-    d.op: tuple((attrgetter(f.name), f.kind.name) for f in d.destinations if f.kind)
+    d.op: tuple(
+        (attrgetter(f.name), KINDS.index(f.kind.name)) for f in d.destinations if f.kind
+    )
     for d in GENERATED
 }
 

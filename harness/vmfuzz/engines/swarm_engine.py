@@ -7,12 +7,11 @@ from time import monotonic
 from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.finding import Finding
 from vmfuzz.oracle import Session
-from vmfuzz.swarm import MAX_TRACE, SwarmTrace, fuzz_world
+from vmfuzz.swarm import BATCH, MAX_TRACE, SwarmConfig, SwarmTrace, fuzz_world
 from vmfuzz.trace import Step, Trace
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
 from vmstore.outcome import OK, Abort, Err, Ok, Outcome, Panic
-from vmstore.world import World
 
 
 class SwarmEngine:
@@ -25,10 +24,12 @@ class SwarmEngine:
         flags = Faults.of(plan.faults)
         started = monotonic()
         number = 0
+        config = draw_config(plan, 0)
         while not is_spent(plan, progress, started):
-            rng = Random(plan.rng_seed * 0x1_0000_0000 + number)
-            world = fuzz_world(rng, plan.world, plan.pinned)
-            found = self._trace(plan, progress, flags, rng, world)
+            if number % BATCH == 0 and number:
+                config = draw_config(plan, number)
+            rng = Random(plan.rng_seed << 33 | number << 1)
+            found = self._trace(plan, progress, flags, rng, config)
             number += 1
             progress.traces = number
             if found is not None:
@@ -39,20 +40,20 @@ class SwarmEngine:
         progress.seconds = monotonic() - started
 
     def _trace(
-        self, plan: Plan, progress: Progress, flags: Faults, rng: Random, world: World
+        self, plan: Plan, progress: Progress, flags: Faults, rng: Random, config: SwarmConfig
     ) -> Found | None:
-        session = Session(world, flags, checks=plan.checks, strict=plan.strict)
+        session = Session(config.world, flags, checks=plan.checks, strict=plan.strict)
         length = rng.randint(MAX_TRACE // 3, MAX_TRACE)
         if plan.steps is not None:
             length = min(length, plan.steps - progress.steps)
-        ops, finding = generate_and_run(session, rng, length, progress.tally)
+        ops, finding = generate_and_run(session, rng, config, length, progress.tally)
         progress.steps += session.steps
         for quirk, count in session.quirks.items():
             progress.quirks[quirk] = progress.quirks.get(quirk, 0) + count
         if finding is None:
             return None
         steps = [Step(op) for op in ops]
-        return Found(finding, Trace(world, steps, plan.faults), self.name)
+        return Found(finding, Trace(config.world, steps, plan.faults), self.name)
 
 
 def is_spent(plan: Plan, progress: Progress, started: float) -> bool:
@@ -62,11 +63,21 @@ def is_spent(plan: Plan, progress: Progress, started: float) -> bool:
     return plan.seconds is not None and monotonic() - started >= plan.seconds
 
 
+def draw_config(plan: Plan, number: int) -> SwarmConfig:
+    """Return the configuration of the batch that trace `number` belongs to."""
+    rng = Random(plan.rng_seed << 33 | (number // BATCH) << 1 | 1)
+    return SwarmConfig(rng, fuzz_world(rng, plan.world, plan.pinned))
+
+
 def generate_and_run(
-    session: Session, rng: Random, length: int, tally: dict[tuple[str, str], int]
+    session: Session,
+    rng: Random,
+    config: SwarmConfig,
+    length: int,
+    tally: dict[tuple[str, str], int],
 ) -> tuple[list[Op], Finding | None]:
     """Generate and run up to `length` ops. Effect: `tally` counts what they came to."""
-    source = SwarmTrace(rng, session.state)
+    source = SwarmTrace(rng, config, session.state)
     ops: list[Op] = []
     seen: dict[tuple[type, str], int] = {}
     finding: Finding | None = None
