@@ -113,13 +113,14 @@ class Session:
             self._give_back(op)
         elif shape is Panic or shape is Abort or shape is Diverges:
             return self._after_end(op, outcome)
-        if machine.events != view.events and "view" in self.checks:
-            return self._event_finding(op)
+        found: Finding | None = None
         if self.steps % self.full_every == 0:
-            return self.check_everything(op)
-        if not self.groups or footprint_holds(state):
-            return None
-        return self._clause_finding(op, violations(state, footprint(state), self.groups))
+            found = self.check_everything(op)
+        elif self.groups and not footprint_holds(state):
+            found = self._clause_finding(op, violations(state, footprint(state), self.groups))
+        if found is None and machine.events != view.events and "view" in self.checks:
+            found = self._event_finding(op)
+        return found
 
     def check_everything(self, op: Op | None) -> Finding | None:
         """Evaluate every clause on the whole state, and recompute the counts it relies on.

@@ -202,7 +202,7 @@ CATALOGUE: Final[tuple[Fault, ...]] = (
         "list",
         "upstream",
         "asterinas 0b050d5e6",
-        "OUT.list_push_front",
+        "OUT.list_contains",
         "the id counter wraps and two lists share an id",
     ),
     Fault(
