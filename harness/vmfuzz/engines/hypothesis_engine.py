@@ -1,0 +1,86 @@
+"""The `hypothesis` engine: the rule-based machine, in rounds, with our limits around it."""
+
+from collections.abc import Callable, Iterator
+from random import Random
+from time import monotonic
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import seed as with_seed
+from hypothesis.stateful import run_state_machine_as_test
+
+from vmfuzz.engines.interface import Found, Plan, Progress
+from vmfuzz.engines.swarm_engine import is_spent, outcome_word
+from vmfuzz.machine import FUZZ_WORLD, MachineFinding, VmStoreMachine
+from vmfuzz.oracle import Session
+from vmstore.ops import DECLARATIONS, Op
+from vmstore.world import World
+
+_ROUND = 20  # examples between two looks at the clock
+_STEPS = 50
+
+
+class HypothesisEngine:
+    """Rounds of `run_state_machine_as_test`, each with a seed of its own; shrinking included.
+
+    A round cannot be cut short without making Hypothesis see a flaky test, so the limits are
+    looked at between rounds: an overrun of about a second, more while a finding is shrunk.
+    """
+
+    name = "hypothesis"
+
+    def run(self, plan: Plan, progress: Progress, tick: Callable[[], None]) -> Iterator[Found]:
+        """Run until the plan's limits, yielding each round's shrunk finding."""
+        started = monotonic()
+        rng = Random(plan.rng_seed)
+        machine = _machine_for(plan, progress)
+        limits = settings(
+            max_examples=_ROUND,
+            stateful_step_count=_STEPS,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate, Phase.shrink),
+            print_blob=False,
+            report_multiple_bugs=False,
+        )
+        while not is_spent(plan, progress, started):
+            found = self._round(machine, limits, rng.getrandbits(64))
+            progress.seconds = monotonic() - started
+            tick()
+            if found is not None:
+                yield found
+
+    def _round(self, machine: type[VmStoreMachine], limits: settings, seed: int) -> Found | None:
+        try:
+            run_state_machine_as_test(with_seed(seed)(machine), settings=limits)
+        except MachineFinding as raised:
+            return Found(raised.finding, raised.trace, self.name)
+        return None
+
+
+def _machine_for(plan: Plan, progress: Progress) -> type[VmStoreMachine]:
+    def on_step(session: Session, op: Op) -> None:
+        progress.steps += 1
+        key = (DECLARATIONS[type(op)].name, outcome_word(session.outcome))
+        progress.tally[key] = progress.tally.get(key, 0) + 1
+        if session.steps == 1:
+            progress.traces += 1
+
+    return type(
+        "PlannedMachine",
+        (VmStoreMachine,),
+        {
+            "world": _world(plan),
+            "faults": plan.faults,
+            "checks": plan.checks,
+            "strict": plan.strict,
+            "on_step": staticmethod(on_step),
+        },
+    )
+
+
+def _world(plan: Plan) -> World:
+    """Return the machine's own small world with what the user pinned put into it."""
+    pinned = {key: getattr(plan.world, key) for key in plan.pinned if hasattr(plan.world, key)}
+    pinned |= {"profile": plan.world.profile, "overrides": plan.world.overrides}
+    return FUZZ_WORLD.changed(**pinned)

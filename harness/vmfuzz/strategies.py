@@ -1,0 +1,46 @@
+"""Hypothesis strategies for the fields of ops, derived from their types."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from vmstore.arch import PAGE_SIZE, U64_MASK
+from vmstore.ids import (
+    META_KINDS,
+    ByteOffset,
+    ByteOffsetEnd,
+    MetaKind,
+    MetaVal,
+    Paddr,
+    PaddrEnd,
+)
+from vmstore.ops import Field
+from vmstore.world import World
+
+
+def paddrs(world: World) -> st.SearchStrategy[int]:
+    """Mostly the first pages, now and then the top of memory and addresses without a page."""
+    top = world.max_paddr
+    pages = st.integers(0, min(world.frames, 5) - 1).map(lambda page: page * PAGE_SIZE)
+    special = (top - PAGE_SIZE, top, top + PAGE_SIZE, 1, top - 1, U64_MASK & ~0xFFF, U64_MASK)
+    return pages | pages | pages | st.sampled_from(special)
+
+
+def offsets() -> st.SearchStrategy[int]:
+    """Mostly a few pages, now and then a misaligned or wrapping offset."""
+    pages = st.integers(0, 4).map(lambda page: page * PAGE_SIZE)
+    special = (1, 0x800, U64_MASK & ~0xFFF, U64_MASK - PAGE_SIZE * 2 + 1)
+    return pages | pages | pages | st.sampled_from(special)
+
+
+def argument(field: Field, world: World) -> st.SearchStrategy[Any]:
+    """Return the strategy of one field that is no handle. Errors: KeyError for an unknown type."""
+    table: dict[object, st.SearchStrategy[Any]] = {
+        Paddr: paddrs(world),
+        PaddrEnd: paddrs(world),
+        ByteOffset: offsets(),
+        ByteOffsetEnd: offsets(),
+        MetaVal: st.integers(0, 9) | st.just(U64_MASK),
+        MetaKind: st.sampled_from(META_KINDS),
+    }
+    return table[field.type]
