@@ -1,0 +1,111 @@
+"""A run of one or more engines: limits shared out, findings replayed before they count."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from vmfuzz.crashes import cut, has_bucket, store
+from vmfuzz.engines.interface import Found, Plan, Progress
+from vmfuzz.engines.registry import engine
+from vmfuzz.runner import run
+
+StopOn = Literal["first", "new", "never"]
+
+
+@dataclass(slots=True)
+class Stored:
+    """One signature that the run found: its first occurrence, how often, and where it is kept."""
+
+    found: Found
+    hits: int = 1
+    path: Path | None = None
+    is_new: bool = True
+
+
+@dataclass(slots=True)
+class Campaign:
+    """What a run did and found.
+
+    Shape: `progress` per engine name, `findings` per signature in the order found;
+    `unreproducible` counts findings that did not replay twice.
+    """
+
+    progress: dict[str, Progress] = field(default_factory=dict)
+    findings: dict[str, Stored] = field(default_factory=dict)
+    unreproducible: int = 0
+
+    def quirks(self) -> dict[str, int]:
+        """Return how often each known upstream defect was met."""
+        total: dict[str, int] = {}
+        for progress in self.progress.values():
+            for quirk, count in progress.quirks.items():
+                total[quirk] = total.get(quirk, 0) + count
+        return dict(sorted(total.items()))
+
+    def tally(self) -> dict[str, dict[str, int]]:
+        """Return, per op, how often it came to what."""
+        table: dict[str, dict[str, int]] = {}
+        for progress in self.progress.values():
+            for (op, word), count in sorted(progress.tally.items()):
+                row = table.setdefault(op, {})
+                row[word] = row.get(word, 0) + count
+        return table
+
+
+def shares(plan: Plan, engines: list[str]) -> list[tuple[str, Plan]]:
+    """Split the plan's limits evenly over the engines."""
+    parts = len(engines)
+    seconds = plan.seconds / parts if plan.seconds is not None else None
+    steps = max(1, plan.steps // parts) if plan.steps is not None else None
+    return [(name, replace(plan, seconds=seconds, steps=steps)) for name in engines]
+
+
+def run_campaign(
+    plan: Plan,
+    engines: list[str],
+    *,
+    stop_on: StopOn = "first",
+    out: Path | None = None,
+    on_progress: Callable[[str, Progress, Campaign], None] = lambda _name, _p, _c: None,
+) -> Campaign:
+    """Run the engines one after another and keep what they find.
+
+    A finding counts when its trace replayed twice to the same signature. `stop_on`: `first` ends
+    the run at any finding, `new` at one that `out` does not hold yet, `never` uses the budget up.
+    Errors: VmfuzzError for an unknown engine or an unwritable folder.
+    """
+    campaign = Campaign()
+    sources = [(engine(name), share) for name, share in shares(plan, engines)]
+    for source, share in sources:
+        progress = campaign.progress[source.name] = Progress()
+
+        def tick(name: str = source.name, current: Progress = progress) -> None:
+            on_progress(name, current, campaign)
+
+        for found in source.run(share, progress, tick):
+            is_new = _record(campaign, plan, found, out)
+            if stop_on == "first" or (stop_on == "new" and is_new):
+                return campaign
+    return campaign
+
+
+def _record(campaign: Campaign, plan: Plan, found: Found, out: Path | None) -> bool:
+    """Keep a finding that replays; return whether its signature was never seen before."""
+    signature = found.finding.signature
+    known = campaign.findings.get(signature)
+    if known is not None:
+        known.hits += 1
+        return False
+    if not all(_replays(plan, found) for _ in range(2)):
+        campaign.unreproducible += 1
+        return False
+    is_new = out is None or not has_bucket(out, signature)
+    path = store(out, found, plan.rng_seed) if out is not None else None
+    campaign.findings[signature] = Stored(found, path=path, is_new=is_new)
+    return is_new
+
+
+def _replays(plan: Plan, found: Found) -> bool:
+    again = run(cut(found), checks=plan.checks, strict=plan.strict).finding
+    return again is not None and again.signature == found.finding.signature

@@ -1,0 +1,165 @@
+"""`vmfuzz fuzz`: a campaign in one process."""
+
+from pathlib import Path
+
+import rich_click as click
+from rich.table import Table
+
+from vmfuzz.campaign import Campaign, StopOn, Stored, run_campaign
+from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.options import Duration, check_faults, world_from
+from vmfuzz.cli.output import ProgressLine, print_json, result_console
+from vmfuzz.crashes import check_folder, cut
+from vmfuzz.engines.interface import Plan
+from vmfuzz.engines.registry import ENGINE_NAMES, engine
+from vmfuzz.errors import VmfuzzError
+from vmfuzz.oracle import CHECKS, parse_checks
+from vmfuzz.report.block import finding_block
+from vmfuzz.trace_text import format_trace
+from vmstore.ops import GENERATED
+
+_DEFAULT_SECONDS = 30.0
+
+
+@click.command()
+@click.option("--engine", "engines", default="swarm", show_default=True,
+              help=f"One or more of {', '.join(ENGINE_NAMES)}, separated by commas.")
+@click.option("--time", "seconds", type=Duration(), help="Stop after this long. [default: 30s]")
+@click.option("--steps", type=click.IntRange(1), help="Stop after this many ops: reproducible.")
+@click.option("--seed", type=click.IntRange(0, (1 << 31) - 1), default=0, show_default=True,
+              help="The same seed and steps give the same run.")
+@click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
+@click.option("--world", "settings", multiple=True, metavar="KEY=VALUE",
+              help="Pin a size or switch of the machine, such as frames=64. Repeatable.")
+@click.option("--check", "checks", default=",".join(CHECKS), metavar="NAME[,NAME]",
+              show_default=True, help="What to check after every step.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for findings.")
+@click.option("--stop-on", type=click.Choice(["first", "new", "never"]), default="first",
+              show_default=True, help="End at any finding, at one that --out lacks, or never.")
+@click.option("--strict", is_flag=True, help="Known upstream defects (quirks) are findings too.")
+@click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
+def command(
+    engines: str,
+    seconds: float | None,
+    steps: int | None,
+    seed: int,
+    faults: tuple[str, ...],
+    settings: tuple[str, ...],
+    checks: str,
+    out: Path | None,
+    stop_on: StopOn,
+    strict: bool,
+    as_json: bool,
+) -> int:
+    """Drive the model with random ops and check every clause after every step.
+
+    \b
+    vmfuzz fuzz --time 1m
+    vmfuzz fuzz --engine swarm,hypothesis --steps 100000 --seed 7
+    vmfuzz fuzz --fault segment-clone-misses-last --out findings
+    """
+    world, pinned = world_from(settings)
+    names = [name.strip() for name in engines.split(",")]
+    plan = Plan(
+        seconds=seconds if seconds or steps else _DEFAULT_SECONDS,
+        steps=steps,
+        rng_seed=seed,
+        faults=check_faults(faults),
+        checks=parse_checks(name.strip() for name in checks.split(",")),
+        strict=strict,
+        world=world,
+        pinned=pinned,
+    )
+    for name in names:
+        engine(name)
+    if len(set(names)) < len(names):
+        raise VmfuzzError(f"--engine {engines}: an engine is named twice")
+    if out is not None:
+        check_folder(out)
+    line = ProgressLine(plan.seconds, plan.steps)
+    campaign = run_campaign(plan, names, stop_on=stop_on, out=out, on_progress=line)
+    line.close()
+    code = exit_code(campaign)
+    if as_json:
+        print_json(as_document(campaign, plan, code))
+    else:
+        show(campaign, plan, out, code)
+    return int(code)
+
+
+def exit_code(campaign: Campaign) -> Exit:
+    """Return what the campaign amounts to."""
+    if campaign.findings:
+        return Exit.FINDING
+    return Exit.INCONCLUSIVE if campaign.unreproducible else Exit.CLEAN
+
+
+def as_document(campaign: Campaign, plan: Plan, code: Exit) -> dict[str, object]:
+    """Return the result as JSON values."""
+    return {
+        "exit": int(code),
+        "seed": plan.rng_seed,
+        "engines": [
+            {"name": name, "steps": p.steps, "traces": p.traces, "seconds": round(p.seconds, 3)}
+            for name, p in campaign.progress.items()
+        ],
+        "findings": [
+            {
+                "signature": signature,
+                "clause": stored.found.finding.clause,
+                "op": stored.found.finding.op,
+                "step": stored.found.finding.step,
+                "witness": stored.found.finding.witness,
+                "engine": stored.found.engine,
+                "hits": stored.hits,
+                "new": stored.is_new,
+                "path": str(stored.path) if stored.path else None,
+                "trace": format_trace(cut(stored.found)),
+            }
+            for signature, stored in campaign.findings.items()
+        ],
+        "unreproducible": campaign.unreproducible,
+        "quirks": campaign.quirks(),
+        "ops": campaign.tally(),
+    }
+
+
+def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
+    """Print findings, what was run, and as last lines: verdict, where to look, next command."""
+    console = result_console()
+    for stored in campaign.findings.values():
+        console.print(finding_block(stored.found.finding, cut(stored.found)), markup=False)
+        console.print()
+    table = Table("engine", "traces", "steps", "seconds", "steps/s", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, p in campaign.progress.items():
+        rate = f"{p.steps / p.seconds:,.0f}" if p.seconds else "-"
+        table.add_row(name, f"{p.traces:,}", f"{p.steps:,}", f"{p.seconds:.1f}", rate)
+    console.print(table)
+    tally = campaign.tally()
+    idle = [d.name for d in GENERATED if not tally.get(d.name, {}).get("ok")]
+    console.print(f"ops that succeeded: {len(GENERATED) - len(idle)} of {len(GENERATED)}", end="")
+    console.print(f"; never: {', '.join(idle)}" if idle else "", markup=False)
+    for quirk, count in campaign.quirks().items():
+        console.print(f"known upstream defect met {count:,} times: {quirk}", markup=False)
+    _last_lines(console.print, campaign, plan, out, code)
+
+
+def _last_lines(say: object, campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
+    assert callable(say)
+    stored: Stored | None = next(iter(campaign.findings.values()), None)
+    if stored is None and code is Exit.CLEAN:
+        checks = ", ".join(name for name in CHECKS if name in plan.checks)
+        say(f"clean: nothing found (checked {checks} after every step)")
+        return
+    if stored is None:
+        say(f"inconclusive: {campaign.unreproducible} findings did not replay")
+        return
+    amount = len(campaign.findings)
+    say(f"FOUND {amount} {'signature' if amount == 1 else 'signatures'}")
+    if stored.path is None:
+        say("not stored; next: run again with --out findings")
+    else:
+        say(f"stored in {out}")
+        say(f"next: vmfuzz replay {stored.path}", soft_wrap=True, markup=False)

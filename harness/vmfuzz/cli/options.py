@@ -1,0 +1,54 @@
+"""Option values that more than one command takes."""
+
+import re
+from typing import Any, Final
+
+import rich_click as click
+
+from vmstore.faults import FAULT_BY_ID, Faults, UnknownFault
+from vmstore.world import World, WorldError
+
+_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+MAX_SECONDS: Final = 30 * 24 * 3600.0
+
+
+class Duration(click.ParamType):
+    """A length of time: `90s`, `30m`, `2h`, or plain seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:  # noqa: ANN401
+        """Return seconds. Errors: usage error for anything that is no positive duration."""
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smh]?)", str(value))
+        seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+        if not 0 < seconds <= MAX_SECONDS:
+            self.fail(f"{value!r} is no duration; write 90s, 30m or 2h (at most 30 days)", param, ctx)
+        return seconds
+
+
+def world_from(settings: tuple[str, ...]) -> tuple[World, frozenset[str]]:
+    """Return the world that `KEY=VALUE` settings describe, and the keys. Errors: usage error."""
+    world = World()
+    keys = []
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise click.UsageError(f"--world {setting!r}: expected KEY=VALUE, such as frames=64")
+        try:
+            world = world.with_setting(key, text)
+        except WorldError as error:
+            raise click.UsageError(f"--world: {error}") from None
+        keys.append(key)
+    return world, frozenset(keys)
+
+
+def check_faults(ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Return `ids` if the catalogue has them all. Errors: usage error naming the closest."""
+    try:
+        Faults.of(ids)
+    except UnknownFault as error:
+        text = f"--fault: {error}; `vmfuzz model faults` lists all {len(FAULT_BY_ID)}"
+        raise click.UsageError(text) from None
+    return ids

@@ -1,0 +1,58 @@
+"""Result on stdout, progress on stderr: a live line on a terminal, one line every 30 s elsewhere."""
+
+import json
+import sys
+from time import monotonic
+from typing import Any, Final
+
+from rich.console import Console
+
+from vmfuzz.campaign import Campaign
+from vmfuzz.engines.interface import Progress
+
+_PLAIN_EVERY: Final = 30.0
+_LIVE_EVERY: Final = 0.2
+
+
+def result_console() -> Console:
+    """Return the console of results; 100 columns where the width is unknown."""
+    width = None if sys.stdout.isatty() else 100
+    return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False)
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401  # any JSON value
+    """Write one JSON document."""
+    print(json.dumps(value, indent=2))
+
+
+class ProgressLine:
+    """Reports a campaign's progress. Effect: writes to stderr only."""
+
+    def __init__(self, seconds: float | None, steps: int | None) -> None:
+        self.limit = f"of {seconds:.0f}s" if seconds else f"of {steps:,} steps" if steps else ""
+        self.console = Console(file=sys.stderr, highlight=False)
+        self.started = monotonic()
+        self.shown = self.started
+
+    def __call__(self, name: str, progress: Progress, campaign: Campaign) -> None:
+        """Show the state of the run, at most as often as a reader can use."""
+        now = monotonic()
+        live = self.console.is_terminal
+        if now - self.shown < (_LIVE_EVERY if live else _PLAIN_EVERY):
+            return
+        self.shown = now
+        spent = now - self.started
+        rate = progress.steps / progress.seconds if progress.seconds else 0.0
+        line = (
+            f"{name}: {spent:.0f}s {self.limit}, {progress.steps:,} steps, {rate:,.0f}/s,"
+            f" {len(campaign.findings)} findings"
+        )
+        if live:
+            self.console.print(f"\r\x1b[2K{line}", end="", markup=False)
+        else:
+            self.console.print(line, markup=False)
+
+    def close(self) -> None:
+        """Clear the live line."""
+        if self.console.is_terminal:
+            self.console.print("\r\x1b[2K", end="")

@@ -1,0 +1,59 @@
+"""The `vmfuzz` command and its sub-commands, loaded one by one."""
+
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, Final
+
+import rich_click as click
+
+from vmfuzz import __version__
+
+_COMMANDS: Final = {
+    "fuzz": "Drive the model with random ops and check every step.",
+    "replay": "Run stored traces and report every finding.",
+    "conformance": "Compare the model with recordings of the real code.",
+    "model": "Show the ops, clauses, variants, quirks and faults.",
+    "bench": "Measure speed.",
+    "doctor": "Check the installation.",
+}
+
+
+class LazyGroup(click.RichGroup):
+    """A group that imports a command only to run it or to show its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Return the commands in the order of a first session."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> Any:  # noqa: ANN401, ARG002
+        """Import the command's module; None when there is none."""
+        if name not in _COMMANDS:
+            return None
+        return import_module(f"vmfuzz.cli.{name}").command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:  # noqa: ANN401
+        """Name the closest command for an unknown one."""
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], _COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(_COMMANDS)}."
+            raise click.UsageError(f"no such command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: Any) -> None:  # noqa: ANN401, ARG002
+        """List the commands from their one-line texts, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def format_help(self, ctx: click.Context, formatter: Any) -> None:  # noqa: ANN401
+        """Write plain help: importing every command for a panel would cost half a second."""
+        click.core.Group.format_help(self, ctx, formatter)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="vmfuzz")
+def root() -> None:
+    """Model-based fuzzing of OSTD-style memory management.
+
+    Exit codes: 0 clean, 1 finding, 2 usage, 3 internal error, 4 inconclusive, 5 nothing to do,
+    130 interrupted.
+    """

@@ -1,0 +1,21 @@
+"""The engines by name. Importing one is left until it is used: Hypothesis takes half a second."""
+
+from typing import Final
+
+from vmfuzz.engines.interface import Engine
+from vmfuzz.errors import VmfuzzError, closest
+
+ENGINE_NAMES: Final = ("swarm", "hypothesis")
+
+
+def engine(name: str) -> Engine:
+    """Return the engine called `name`. Errors: VmfuzzError naming the closest."""
+    if name == "swarm":
+        from vmfuzz.engines.swarm_engine import SwarmEngine
+
+        return SwarmEngine()
+    if name == "hypothesis":
+        from vmfuzz.engines.hypothesis_engine import HypothesisEngine
+
+        return HypothesisEngine()
+    raise VmfuzzError(f"unknown engine {name!r}{closest(name, list(ENGINE_NAMES))}")
