@@ -31,6 +31,7 @@ KINDS: Final = tuple(kind.name for kind in HANDLE_KINDS.values())
 _SEGMENT: Final = KINDS.index("segment")
 _BYTES_PER_OP: Final = 24
 _TRIES: Final = 8
+_LONGEST: Final = 32  # pages of the longest segment asked for, whatever the size of memory
 _ENOUGH: Final = 5  # live handles of a kind at which claiming more becomes rare
 _SOURCES: Final = ("frame_from_unused", "segment_from_unused", "unique_from_unused")
 # An op that parks or borrows a handle is worth little without the one that gives it back.
@@ -201,7 +202,8 @@ def _paddr_end(g: SwarmTrace) -> int:
     if choice < _RARE:
         return (start + (1 + choice % 5) * PAGE_SIZE) & U64_MASK
     top = g.world.max_paddr
-    special = (start, start - PAGE_SIZE, start + 1, top, top + PAGE_SIZE, U64_MASK & ~0xFFF)
+    near_top = min(top, start + _LONGEST * PAGE_SIZE)
+    special = (start, start - PAGE_SIZE, start + 1, near_top, top + PAGE_SIZE, U64_MASK & ~0xFFF)
     return special[g.draw() % len(special)] & U64_MASK
 
 

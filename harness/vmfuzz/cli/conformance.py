@@ -11,7 +11,7 @@ from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.conformance import FileReport, check_file, vector_files
 
 
-@click.command()
+@click.command("conformance")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def command(paths: tuple[Path, ...], as_json: bool) -> int:

@@ -19,9 +19,10 @@ from vmfuzz.trace_text import format_trace
 from vmstore.ops import GENERATED
 
 _DEFAULT_SECONDS = 30.0
+_ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
 
 
-@click.command()
+@click.command("fuzz")
 @click.option("--engine", "engines", default="swarm", show_default=True,
               help=f"One or more of {', '.join(ENGINE_NAMES)}, separated by commas.")
 @click.option("--time", "seconds", type=Duration(), help="Stop after this long. [default: 30s]")
@@ -140,7 +141,8 @@ def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
     tally = campaign.tally()
     idle = [d.name for d in GENERATED if not tally.get(d.name, {}).get("ok")]
     console.print(f"ops that succeeded: {len(GENERATED) - len(idle)} of {len(GENERATED)}", end="")
-    console.print(f"; never: {', '.join(idle)}" if idle else "", markup=False)
+    shown = idle and sum(p.steps for p in campaign.progress.values()) >= _ENOUGH_STEPS
+    console.print(f"; never: {', '.join(idle)}" if shown else "", markup=False)
     for quirk, count in campaign.quirks().items():
         console.print(f"known upstream defect met {count:,} times: {quirk}", markup=False)
     _last_lines(console.print, campaign, plan, out, code)

@@ -28,7 +28,7 @@ class Replayed:
     problem: str = ""
 
 
-@click.command()
+@click.command("replay")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
 @click.option("--check", "check", type=click.Choice(["full", "incremental"]),

@@ -21,14 +21,18 @@ _COMMANDS: Final = {
 class LazyGroup(click.RichGroup):
     """A group that imports a command only to run it or to show its own help."""
 
+    is_helping = False
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the commands in the order of a first session."""
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> Any:  # noqa: ANN401, ARG002
-        """Import the command's module; None when there is none."""
+        """Import the command's module, or return its text for the help; None when unknown."""
         if name not in _COMMANDS:
             return None
+        if self.is_helping:
+            return click.RichCommand(name, help=_COMMANDS[name])
         return import_module(f"vmfuzz.cli.{name}").command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:  # noqa: ANN401
@@ -39,14 +43,10 @@ class LazyGroup(click.RichGroup):
             raise click.UsageError(f"no such command {args[0]!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: Any) -> None:  # noqa: ANN401, ARG002
-        """List the commands from their one-line texts, without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
     def format_help(self, ctx: click.Context, formatter: Any) -> None:  # noqa: ANN401
-        """Write plain help: importing every command for a panel would cost half a second."""
-        click.core.Group.format_help(self, ctx, formatter)
+        """Show the one-line texts; importing every command for them would cost half a second."""
+        self.is_helping = True
+        super().format_help(ctx, formatter)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,0 +1,1 @@
+"""Measurements that anyone can rerun; ratios are of the same run."""

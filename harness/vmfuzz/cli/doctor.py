@@ -1,0 +1,94 @@
+"""`vmfuzz doctor`: is this installation fit for work?"""
+
+import os
+import platform
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import rich_click as click
+from rich.table import Table
+
+from vmfuzz import __version__
+from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.output import print_json, result_console
+from vmfuzz.engines.interface import Plan, Progress
+from vmfuzz.engines.swarm_engine import SwarmEngine
+
+_PLANTED = "segment-clone-misses-last"
+_NEEDED = ("hypothesis", "rich", "rich-click", "pytest", "coverage")
+_OPTIONAL = ("atheris", "scipy")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One thing that was looked at. `state` is ok, missing (optional) or FAIL."""
+
+    name: str
+    state: str
+    detail: str
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
+def command(as_json: bool) -> int:
+    """Check interpreter, packages, engines and folders.
+
+    Exit code 3 when something that is needed does not work.
+
+    \b
+    vmfuzz doctor --json
+    """
+    looked_at = [_python(), *_packages(), _oracle(), _folder()]
+    failed = [item.name for item in looked_at if item.state == "FAIL"]
+    if as_json:
+        print_json({"ok": not failed, "vmfuzz": __version__, "checks": list(map(asdict, looked_at))})
+        return int(Exit.HARNESS if failed else Exit.CLEAN)
+    table = Table("check", "state", "detail", box=None, pad_edge=False)
+    for item in looked_at:
+        table.add_row(item.name, item.state, item.detail)
+    console = result_console()
+    console.print(table)
+    console.print(f"FAIL: {', '.join(failed)}" if failed else f"ok: vmfuzz {__version__} is ready")
+    return int(Exit.HARNESS if failed else Exit.CLEAN)
+
+
+def _python() -> Look:
+    fit = sys.version_info >= (3, 11)
+    detail = f"{platform.python_version()}, {os.cpu_count()} cores"
+    return Look("python", "ok" if fit else "FAIL", detail)
+
+
+def _packages() -> list[Look]:
+    found = []
+    for name in (*_NEEDED, *_OPTIONAL):
+        try:
+            found.append(Look(name, "ok", version(name)))
+        except PackageNotFoundError:
+            optional = name in _OPTIONAL
+            hint = f"pip install {name}" + (" (only where you want it)" if optional else "")
+            found.append(Look(name, "missing" if optional else "FAIL", hint))
+    return found
+
+
+def _oracle() -> Look:
+    """The clean model stays clean, and a planted bug is found."""
+    clean = list(SwarmEngine().run(Plan(steps=2_000), Progress(), lambda: None))
+    plan = Plan(steps=20_000, faults=(_PLANTED,))
+    planted = next(iter(SwarmEngine().run(plan, Progress(), lambda: None)), None)
+    if clean:
+        return Look("oracle", "FAIL", f"clean model: {clean[0].finding.signature}")
+    if planted is None:
+        return Look("oracle", "FAIL", f"did not find the planted bug {_PLANTED}")
+    return Look("oracle", "ok", f"clean model clean, {_PLANTED} found by its clause")
+
+
+def _folder() -> Look:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "probe").write_text("", encoding="utf-8")
+    except OSError as error:
+        return Look("temporary folder", "FAIL", str(error))
+    return Look("temporary folder", "ok", tempfile.gettempdir())

@@ -1,0 +1,162 @@
+"""`vmfuzz model`: what the model consists of."""
+
+import rich_click as click
+from rich.table import Table
+from rich.text import Text
+
+from vmfuzz.cli.output import print_json, result_console
+from vmfuzz.clause_evidence import evidence
+from vmstore.clauses import CLAUSES
+from vmstore.faults import CATALOGUE
+from vmstore.ops import DECLARATIONS
+from vmstore.quirks import QUIRKS
+from vmstore.variants import PROFILES, VARIANTS
+
+_json = click.option("--json", "as_json", is_flag=True, help="Write the list as JSON.")
+_JSON_EVIDENCE_STEPS = 20_000
+
+
+@click.group("model")
+def command() -> None:
+    """Show the ops, clauses, variants, quirks and faults."""
+
+
+@command.command()
+@_json
+def ops(as_json: bool) -> int:
+    """List the ops: arguments, upstream function, VmStore operation.
+
+    \b
+    vmfuzz model ops --json
+    """
+    rows = [
+        {
+            "op": d.name,
+            "area": d.area,
+            "produces": [f.kind.name for f in d.destinations if f.kind],
+            "arguments": [f.name for f in d.fields if not f.is_destination],
+            "consumes": [f.name for f in d.handles if f.is_consumed],
+            "source": d.source,
+            "vmstore": d.vmstore_op,
+        }
+        for d in DECLARATIONS.values()
+    ]
+    _print("ops", rows, ("op", "produces", "arguments", "consumes", "source", "vmstore"), as_json)
+    return 0
+
+
+@command.command()
+@click.option("--profile", type=click.Choice(PROFILES), default="ostd", show_default=True,
+              help="Whose formulas to show the status of.")
+@_json
+def clauses(profile: str, as_json: bool) -> int:
+    """List the clauses: status, whether each was seen to fail when broken, how often it applied.
+
+    The last two are measured now: every clause is broken on purpose once, and a short campaign
+    counts the steps at which it had something to say.
+
+    \b
+    vmfuzz model clauses --profile vostd
+    """
+    seen = evidence(profile, _JSON_EVIDENCE_STEPS)
+    rows = [
+        {
+            "id": c.id,
+            "text": c.text,
+            "source": c.source,
+            "group": c.group,
+            "scope": c.scope,
+            "status": c.status(profile),
+            "reason": c.known.get(profile) or c.reason,
+            "seen_to_fail": seen.fails[c.id],
+            "nonvacuous": seen.nonvacuous.get(c.id, 0),
+        }
+        for c in CLAUSES
+    ]
+    columns = ("id", "status", "seen_to_fail", "nonvacuous", "text")
+    _print("clauses", rows, columns, as_json)
+    return 0
+
+
+@command.command()
+@_json
+def variants(as_json: bool) -> int:
+    """List where the described systems differ, with the value of each profile.
+
+    A world line or --world takes variant.NAME=VALUE.
+
+    \b
+    vmfuzz model variants
+    """
+    rows = [
+        {
+            "name": v.name,
+            "values": list(v.values),
+            "ostd": v.ostd,
+            "vostd": v.vostd,
+            "seed": v.seed,
+            "text": v.text,
+            "source": v.source,
+        }
+        for v in VARIANTS
+    ]
+    _print("variants", rows, ("name", "ostd", "vostd", "seed", "text", "source"), as_json)
+    return 0
+
+
+@command.command()
+@_json
+def quirks(as_json: bool) -> int:
+    """List upstream's own live bugs that the model reproduces.
+
+    \b
+    vmfuzz model quirks
+    """
+    rows = [{"id": q.id, "text": q.text, "source": q.source} for q in QUIRKS]
+    _print("quirks", rows, ("id", "text", "source"), as_json)
+    return 0
+
+
+@command.command()
+@_json
+def faults(as_json: bool) -> int:
+    """List the bugs that --fault can plant, with the clause that names each.
+
+    \b
+    vmfuzz model faults
+    """
+    rows = [
+        {
+            "id": f.id,
+            "component": f.component,
+            "origin": f.origin,
+            "upstream": f.upstream,
+            "clause": f.clause,
+            "text": f.text,
+        }
+        for f in CATALOGUE
+    ]
+    _print("faults", rows, ("id", "clause", "origin", "upstream", "text"), as_json)
+    return 0
+
+
+def _print(
+    name: str, rows: list[dict[str, object]], columns: tuple[str, ...], as_json: bool
+) -> None:
+    if as_json:
+        print_json({name: rows})
+        return
+    table = Table(*columns, box=None, pad_edge=False)
+    table.columns[0].no_wrap = True
+    for row in rows:
+        table.add_row(*[_cell(row[column]) for column in columns])
+    result_console().print(table)
+
+
+def _cell(value: object) -> Text:
+    """Return a table cell that Rich takes literally: clause texts contain brackets."""
+    if isinstance(value, bool):
+        return Text("yes" if value else "NO")
+    if isinstance(value, list):
+        return Text(", ".join(map(str, value)))
+    return Text(f"{value:,}" if isinstance(value, int) else str(value))

@@ -1,0 +1,32 @@
+"""Quirks: upstream's own live bugs that the model reproduces. Allowed, counted, strict findings."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Quirk:
+    """One known defect of the modelled code: its id, what happens, where it is described."""
+
+    id: str
+    text: str
+    source: str
+
+
+QUIRKS: Final = (
+    Quirk(
+        "empty-segment-reads-foreign-frame",
+        "converting an empty segment reads the metadata of a page that it does not own",
+        "frames.md 16.1 K2; asterinas issue 3920",
+    ),
+    Quirk(
+        "slice-wraps-outside-parent",
+        "a slice whose offsets wrap lies outside of its parent (variant slice_check=wrapping-sum)",
+        "frames.md 16.1 K1; asterinas issue 3165",
+    ),
+    Quirk(
+        "reference-count-panics-at-max",
+        "reading a legal count of REF_COUNT_MAX panics in a debug build",
+        "frames.md 16.4 D7",
+    ),
+)
