@@ -14,7 +14,7 @@ _EVERY = 25  # steps between two looks: a look costs as much as some thousand st
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`fails`: the clause was false on a state broken for it; `nonvacuous`: looks at which it applied."""
+    """`fails`: false on a state broken for it; `nonvacuous`: the looks at which it applied."""
 
     fails: dict[str, bool]
     nonvacuous: dict[str, int]

@@ -1,4 +1,4 @@
-"""Does the model agree with the recordings of the real code, in every field of every step?"""
+"""Whether the model agrees with recordings of the real code, in every field of every step."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -79,9 +79,7 @@ def check_vector(vector: Vector, report: FileReport) -> list[Mismatch]:
         difference = _first_difference(recorded, actual)
         if difference:
             name, expected, got = difference
-            mismatches.append(
-                Mismatch(vector.id, position, recorded["op"], name, expected, got)
-            )
+            mismatches.append(Mismatch(vector.id, position, recorded["op"], name, expected, got))
             if name == "out":
                 break
     return mismatches

@@ -4,7 +4,6 @@ Every clause is checked after each rule; a violation raises `MachineFinding`, wh
 finding block with the trace so far, ready to be stored.
 """
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, multiple, rule
@@ -44,7 +43,6 @@ class VmStoreMachine(RuleBasedStateMachine):
     faults: ClassVar[tuple[str, ...]] = ()
     checks: ClassVar[frozenset[str]] = frozenset(CHECKS)
     strict: ClassVar[bool] = False
-    on_step: ClassVar[Callable[[Session, Op], None] | None] = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +52,7 @@ class VmStoreMachine(RuleBasedStateMachine):
         self.steps: list[Step] = []
         self.next_ids: dict[str, int] = dict.fromkeys(self.session.state.live, 0)
 
-    def apply(self, declaration: Declaration, values: dict[str, Any]) -> Any:  # noqa: ANN401
+    def apply(self, declaration: Declaration, values: dict[str, Any]) -> Any:
         """Run one op with fresh destinations; return what Hypothesis puts into the bundle."""
         if self.session.is_over:
             return multiple()
@@ -70,12 +68,14 @@ class VmStoreMachine(RuleBasedStateMachine):
             return multiple()
         self.steps.append(Step(op))
         finding = self.session.step(op)
-        if self.on_step is not None:
-            type(self).on_step(self.session, op)  # type: ignore[misc]  # a plain function
+        self.after_step(op)
         if finding is not None:
             raise MachineFinding(finding, self.trace())
         live = self.session.state.live
         return multiple(*[handle for kind, handle in made if handle in live[kind]])
+
+    def after_step(self, op: Op) -> None:
+        """Called after every op that ran; the engine counts here."""
 
     def trace(self) -> Trace:
         """Return what ran so far as a trace."""
@@ -89,7 +89,7 @@ class VmStoreMachine(RuleBasedStateMachine):
                 raise MachineFinding(finding, self.trace())
 
 
-def _rule_for(declaration: Declaration) -> Any:  # noqa: ANN401  # Hypothesis returns a descriptor
+def _rule_for(declaration: Declaration) -> Any:  # Hypothesis returns a descriptor
     """Return the Hypothesis rule of one op: its handles from bundles, the rest from strategies."""
     drawn: dict[str, Any] = {}
     for field in declaration.handles:
@@ -99,7 +99,7 @@ def _rule_for(declaration: Declaration) -> Any:  # noqa: ANN401  # Hypothesis re
     for field in declaration.arguments:
         drawn[field.name] = argument(field, FUZZ_WORLD)
 
-    def run_op(self: VmStoreMachine, **values: Any) -> Any:  # noqa: ANN401  # bundle values
+    def run_op(self: VmStoreMachine, **values: Any) -> Any:  # bundle values
         produced = self.apply(declaration, values)
         return produced if declaration.destinations else None
 
@@ -107,7 +107,8 @@ def _rule_for(declaration: Declaration) -> Any:  # noqa: ANN401  # Hypothesis re
     if declaration.destinations and declaration.destinations[0].kind:
         target = BUNDLES[declaration.destinations[0].kind.name]
         return rule(target=target, **drawn)(run_op)
-    return rule(**drawn)(run_op)
+    plain: Any = rule(**drawn)
+    return plain(run_op)
 
 
 def _install_rules() -> None:

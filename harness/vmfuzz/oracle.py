@@ -103,8 +103,10 @@ class Session:
             self.is_poked = True
             self.is_over = isinstance(outcome, Panic | Abort | Diverges)
             return None
-        if (machine.quirks or machine.hazards) and (found := self._safety(op)):
-            return found
+        if machine.quirks or machine.hazards:
+            unsafe = self._safety(op)
+            if unsafe is not None:
+                return unsafe
         allowed = rule(view, op, outcome)
         if allowed is not None:
             return self._outcome_finding(op, outcome, allowed)

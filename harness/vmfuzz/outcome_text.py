@@ -42,7 +42,7 @@ def _with(head: str, value: dict[str, object] | None) -> str:
     return head if value is None else f"{head} {_format_value('', value)}"
 
 
-def _format_value(key: str, value: Any) -> str:  # noqa: ANN401  # any JSON value
+def _format_value(key: str, value: Any) -> str:  # any JSON value
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int):
@@ -148,7 +148,7 @@ class _Reader:
         word = self.match(_BARE)
         if word is None:
             raise OutcomeSyntax(f"expected a value, got {self.rest()[:40]!r}")
-        return _RESERVED[word] if word in _RESERVED else word
+        return _RESERVED.get(word, word)
 
     def sequence(self, depth: int) -> list[object]:
         self.need("[")

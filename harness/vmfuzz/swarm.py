@@ -294,7 +294,7 @@ def _generator(field: Field) -> Callable[[SwarmTrace], Any]:
     return _used_segment if kind == _SEGMENT else _used(kind)
 
 
-# -- claims: rare once enough is live ---------------------------------------------------------------
+# -- claims: rare once enough is live --------------------------------------------------------------
 
 
 def _claim_guard(kind: int) -> Callable[[SwarmTrace], bool]:
@@ -377,9 +377,7 @@ _READERS: Final = frozenset(
 _PLANS: Final = tuple(_OpPlan(declaration) for declaration in GENERATED)
 _BY_NAME: Final = {plan.name: plan for plan in _PLANS}
 _DESTINATIONS: Final = {
-    d.op: tuple(
-        (attrgetter(f.name), KINDS.index(f.kind.name)) for f in d.destinations if f.kind
-    )
+    d.op: tuple((attrgetter(f.name), KINDS.index(f.kind.name)) for f in d.destinations if f.kind)
     for d in GENERATED
 }
 

@@ -62,7 +62,7 @@ def format_op(op: Op) -> str:
     return f"{made} = {call}" if made else call
 
 
-def _format_field(field: Field, value: Any) -> str:  # noqa: ANN401  # any field type
+def _format_field(field: Field, value: Any) -> str:  # any field type
     return f"{field.kind.prefix}{value}" if field.kind else CODECS[field.type].format(value)
 
 
@@ -251,7 +251,7 @@ class _Parser:
             column = indent + found.start("args") + 1
             raise self.error(number, column, f"{declaration.name} needs {', '.join(missing)}")
 
-    def value(self, field: Field, text: str, number: int, column: int) -> Any:  # noqa: ANN401
+    def value(self, field: Field, text: str, number: int, column: int) -> Any:
         if field.kind:
             return self.handle(field.kind, text, number, column)
         try:
@@ -262,6 +262,8 @@ class _Parser:
     def handle(self, kind: HandleKind, text: str, number: int, column: int) -> int:
         found = re.fullmatch(rf"{kind.prefix}([0-9]{{1,10}})", text)
         if not found or int(found[1]) > MAX_ID:
-            problem = f"{text[:40]!r} is no {kind.name} handle; write {kind.prefix}0, {kind.prefix}1"
+            problem = (
+                f"{text[:40]!r} is no {kind.name} handle; write {kind.prefix}0, {kind.prefix}1"
+            )
             raise self.error(number, column, problem)
         return int(found[1])

@@ -1,7 +1,7 @@
 """Recorded vectors: JSON lines from the real code. Reading, and replaying them on the model.
 
-Format: one trace per line, `{"id", "build", "world", "steps"}`; each step's `out`, `slots`, `ev` and
-so on are compared with what the model shows. Bounds: a line has at most `MAX_LINE` characters.
+Format: one trace per line, `{"id", "build", "world", "steps"}`; each step's `out`, `slots`, `ev`
+and so on are compared with what the model shows. Bounds: a line has at most `MAX_LINE` characters.
 """
 
 import gzip
@@ -52,9 +52,11 @@ def read_vectors(path: Path) -> Iterator[Vector]:
     """
     number = 0
     try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(
-            encoding="utf-8"
-        ) as lines:
+        with (
+            gzip.open(path, "rt", encoding="utf-8")
+            if path.suffix == ".gz"
+            else path.open(encoding="utf-8") as lines
+        ):
             while line := lines.readline(MAX_LINE):
                 number += 1
                 if line.strip():

@@ -21,7 +21,17 @@ class Slot:
     Source: frames.md 3.1.
     """
 
-    __slots__ = ("in_list", "index", "next", "prev", "ref_count", "stamp", "stored", "val", "vtable")
+    __slots__ = (
+        "in_list",
+        "index",
+        "next",
+        "prev",
+        "ref_count",
+        "stamp",
+        "stored",
+        "val",
+        "vtable",
+    )
 
     def __init__(self, index: int, ref_count: int, vtable: str) -> None:
         self.index = index

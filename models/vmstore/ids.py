@@ -12,6 +12,7 @@ PaddrEnd = NewType("PaddrEnd", int)  # physical byte address, exclusive end
 ByteOffset = NewType("ByteOffset", int)  # bytes from the start of the op's handle
 ByteOffsetEnd = NewType("ByteOffsetEnd", int)  # the same, exclusive end
 MetaVal = NewType("MetaVal", int)  # payload of a page's metadata, 64 bits
+NO_VAL: Final = MetaVal(0)
 CountWord = NewType("CountWord", str)  # a reference-count word: a number, or a name such as MAX-1
 MetaKind = Literal["unit", "umeta", "tmeta", "link"]  # metadata types of the recorded programs
 

@@ -11,9 +11,10 @@ class SlotOwner:
     """The owner of one metadata slot: ghost state and the number of references by kind.
 
     `handles` H (live and raw frames), `mappings` P, `covers` C (live and raw segments), `uniques`
-    U (live, raw, in a list), `forgotten` how many of H and U are raw or in a list, `deferred` D, `links` the table's own references to a page-table
-    node, `leaked` references that a panic or abort is known to lose. `obligations` is the
-    multiplicity of the slot in `frame_obligations`. Source: store.md 2.2, design "counts per slot".
+    U (live, raw, in a list), `forgotten` how many of H and U are raw or in a list, `deferred` D,
+    `links` a table's own references to a page-table node, `leaked` references that a panic or
+    abort is known to lose. `obligations` is the multiplicity of the slot in `frame_obligations`.
+    Source: store.md 2.2 and 6.
     """
 
     __slots__ = (
@@ -53,6 +54,4 @@ class SlotOwner:
 
     def references(self) -> int:
         """Return how many counted references exist: H + P + C + D, links and known leaks."""
-        return (
-            self.handles + self.covers + self.mappings + self.deferred + self.links + self.leaked
-        )
+        return self.handles + self.covers + self.mappings + self.deferred + self.links + self.leaked

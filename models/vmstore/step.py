@@ -1,4 +1,4 @@
-"""One op against the machine and against the view. The seam between what is done and what it means."""
+"""One op against the machine and against the view: the seam between doing and meaning."""
 
 from collections.abc import Callable
 from types import ModuleType
@@ -122,7 +122,7 @@ class State:
 
 
 def execute(machine: Machine, op: Op) -> Outcome:
-    """Run `op` on the machine. Requires: its handles are live. Errors: none; a panic is an outcome."""
+    """Run `op` on the machine; a panic is an outcome. Requires: its handles are live."""
     try:
         return EXEC[op.__class__](machine, op)
     except Unwinding as panic:

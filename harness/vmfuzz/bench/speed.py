@@ -1,4 +1,4 @@
-"""How fast is a checked step, against the same step unchecked, fully checked, in a larger world?
+"""The speed of a checked step: against it unchecked, checked in full, and in a larger world.
 
 Every figure is the median of rounds that interleave what is compared, on process time, because the
 machines this runs on change speed by the minute.
@@ -46,8 +46,8 @@ def measure(rounds: int = 3, say: Callable[[str], None] = lambda _text: None) ->
     exec_only, checked, swarm, hypothesis = [], [], [], []
     for number in range(rounds):
         say(f"round {number + 1} of {rounds}")
-        exec_only.append(timed(lambda: [run_exec(ops, BASE) for ops in traces]) / steps)
-        checked.append(timed(lambda: [run_checked(ops, BASE) for ops in traces]) / steps)
+        exec_only.append(timed(lambda: run_all(run_exec, traces)) / steps)
+        checked.append(timed(lambda: run_all(run_checked, traces)) / steps)
         swarm.append(swarm_rate(BASE))
         hypothesis.append(hypothesis_rate())
     ratios = {
@@ -96,6 +96,12 @@ def recorded_traces(world: World) -> list[list[Op]]:
         if not session.state.abandoned:
             traces.append(ops)
     return traces
+
+
+def run_all(runner: Callable[[list[Op], World], None], traces: list[list[Op]]) -> None:
+    """Run every trace in the base world."""
+    for ops in traces:
+        runner(ops, BASE)
 
 
 def run_exec(ops: list[Op], world: World) -> None:

@@ -23,8 +23,13 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--rounds", type=click.IntRange(1, 20), default=3, show_default=True,
-              help="Interleaved rounds; each figure is their median.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(1, 20),
+    default=3,
+    show_default=True,
+    help="Interleaved rounds; each figure is their median.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def speed(rounds: int, as_json: bool) -> int:
     """Measure steps per second and what checking costs; under a minute.

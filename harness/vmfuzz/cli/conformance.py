@@ -65,7 +65,9 @@ def _show(reports: list[FileReport]) -> None:
             console.print(f"{r.path.name}: not in the model: {named}", markup=False)
         if r.first_mismatch:
             m = r.first_mismatch
-            console.print(f"{r.path.name}: {m.trace} step {m.step} ({m.op}): {m.field}", markup=False)
+            console.print(
+                f"{r.path.name}: {m.trace} step {m.step} ({m.op}): {m.field}", markup=False
+            )
             console.print(f"  recorded {m.expected}\n  model    {m.actual}", markup=False)
     steps = sum(r.steps for r in reports)
     bad = sum(r.mismatched_steps + r.unsupported_steps for r in reports)

@@ -1,4 +1,4 @@
-"""`vmfuzz doctor`: is this installation fit for work?"""
+"""`vmfuzz doctor`: whether this installation is fit for work."""
 
 import os
 import platform
@@ -44,7 +44,9 @@ def command(as_json: bool) -> int:
     looked_at = [_python(), *_packages(), _oracle(), _folder()]
     failed = [item.name for item in looked_at if item.state == "FAIL"]
     if as_json:
-        print_json({"ok": not failed, "vmfuzz": __version__, "checks": list(map(asdict, looked_at))})
+        print_json(
+            {"ok": not failed, "vmfuzz": __version__, "checks": list(map(asdict, looked_at))}
+        )
         return int(Exit.HARNESS if failed else Exit.CLEAN)
     table = Table("check", "state", "detail", box=None, pad_edge=False)
     for item in looked_at:

@@ -23,20 +23,46 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
 
 
 @click.command("fuzz")
-@click.option("--engine", "engines", default="swarm", show_default=True,
-              help=f"One or more of {', '.join(ENGINE_NAMES)}, separated by commas.")
+@click.option(
+    "--engine",
+    "engines",
+    default="swarm",
+    show_default=True,
+    help=f"One or more of {', '.join(ENGINE_NAMES)}, separated by commas.",
+)
 @click.option("--time", "seconds", type=Duration(), help="Stop after this long. [default: 30s]")
 @click.option("--steps", type=click.IntRange(1), help="Stop after this many ops: reproducible.")
-@click.option("--seed", type=click.IntRange(0, (1 << 31) - 1), default=0, show_default=True,
-              help="The same seed and steps give the same run.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, (1 << 31) - 1),
+    default=0,
+    show_default=True,
+    help="The same seed and steps give the same run.",
+)
 @click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
-@click.option("--world", "settings", multiple=True, metavar="KEY=VALUE",
-              help="Pin a size or switch of the machine, such as frames=64. Repeatable.")
-@click.option("--check", "checks", default=",".join(CHECKS), metavar="NAME[,NAME]",
-              show_default=True, help="What to check after every step.")
+@click.option(
+    "--world",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Pin a size or switch of the machine, such as frames=64. Repeatable.",
+)
+@click.option(
+    "--check",
+    "checks",
+    default=",".join(CHECKS),
+    metavar="NAME[,NAME]",
+    show_default=True,
+    help="What to check after every step.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for findings.")
-@click.option("--stop-on", type=click.Choice(["first", "new", "never"]), default="first",
-              show_default=True, help="End at any finding, at one that --out lacks, or never.")
+@click.option(
+    "--stop-on",
+    type=click.Choice(["first", "new", "never"]),
+    default="first",
+    show_default=True,
+    help="End at any finding, at one that --out lacks, or never.",
+)
 @click.option("--strict", is_flag=True, help="Known upstream defects (quirks) are findings too.")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def command(

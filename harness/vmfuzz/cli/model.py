@@ -4,13 +4,15 @@ import rich_click as click
 from rich.table import Table
 from rich.text import Text
 
-from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.clause_evidence import evidence
+from vmfuzz.cli.output import print_json, result_console
 from vmstore.clauses import CLAUSES
 from vmstore.faults import CATALOGUE
 from vmstore.ops import DECLARATIONS
 from vmstore.quirks import QUIRKS
 from vmstore.variants import PROFILES, VARIANTS
+
+Rows = list[dict[str, object]]
 
 _json = click.option("--json", "as_json", is_flag=True, help="Write the list as JSON.")
 _JSON_EVIDENCE_STEPS = 20_000
@@ -29,7 +31,7 @@ def ops(as_json: bool) -> int:
     \b
     vmfuzz model ops --json
     """
-    rows = [
+    rows: Rows = [
         {
             "op": d.name,
             "area": d.area,
@@ -46,8 +48,13 @@ def ops(as_json: bool) -> int:
 
 
 @command.command()
-@click.option("--profile", type=click.Choice(PROFILES), default="ostd", show_default=True,
-              help="Whose formulas to show the status of.")
+@click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    default="ostd",
+    show_default=True,
+    help="Whose formulas to show the status of.",
+)
 @_json
 def clauses(profile: str, as_json: bool) -> int:
     """List the clauses: status, whether each was seen to fail when broken, how often it applied.
@@ -59,7 +66,7 @@ def clauses(profile: str, as_json: bool) -> int:
     vmfuzz model clauses --profile vostd
     """
     seen = evidence(profile, _JSON_EVIDENCE_STEPS)
-    rows = [
+    rows: Rows = [
         {
             "id": c.id,
             "text": c.text,
@@ -88,7 +95,7 @@ def variants(as_json: bool) -> int:
     \b
     vmfuzz model variants
     """
-    rows = [
+    rows: Rows = [
         {
             "name": v.name,
             "values": list(v.values),
@@ -112,7 +119,7 @@ def quirks(as_json: bool) -> int:
     \b
     vmfuzz model quirks
     """
-    rows = [{"id": q.id, "text": q.text, "source": q.source} for q in QUIRKS]
+    rows: Rows = [{"id": q.id, "text": q.text, "source": q.source} for q in QUIRKS]
     _print("quirks", rows, ("id", "text", "source"), as_json)
     return 0
 
@@ -125,7 +132,7 @@ def faults(as_json: bool) -> int:
     \b
     vmfuzz model faults
     """
-    rows = [
+    rows: Rows = [
         {
             "id": f.id,
             "component": f.component,
@@ -140,9 +147,7 @@ def faults(as_json: bool) -> int:
     return 0
 
 
-def _print(
-    name: str, rows: list[dict[str, object]], columns: tuple[str, ...], as_json: bool
-) -> None:
+def _print(name: str, rows: Rows, columns: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         print_json({name: rows})
         return

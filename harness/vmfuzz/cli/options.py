@@ -12,19 +12,21 @@ _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 MAX_SECONDS: Final = 30 * 24 * 3600.0
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """A length of time: `90s`, `30m`, `2h`, or plain seconds."""
 
     name = "duration"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:  # noqa: ANN401
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
         """Return seconds. Errors: usage error for anything that is no positive duration."""
         if isinstance(value, float):
             return value
         found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smh]?)", str(value))
         seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
         if not 0 < seconds <= MAX_SECONDS:
-            self.fail(f"{value!r} is no duration; write 90s, 30m or 2h (at most 30 days)", param, ctx)
+            self.fail(
+                f"{value!r} is no duration; write 90s, 30m or 2h (at most 30 days)", param, ctx
+            )
         return seconds
 
 

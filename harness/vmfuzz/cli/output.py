@@ -1,4 +1,4 @@
-"""Result on stdout, progress on stderr: a live line on a terminal, one line every 30 s elsewhere."""
+"""Result on stdout, progress on stderr: a live line on a terminal, else a line every 30 s."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ def result_console() -> Console:
     return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False)
 
 
-def print_json(value: Any) -> None:  # noqa: ANN401  # any JSON value
+def print_json(value: Any) -> None:  # any JSON value
     """Write one JSON document."""
     print(json.dumps(value, indent=2))
 

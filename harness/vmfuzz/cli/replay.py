@@ -31,9 +31,14 @@ class Replayed:
 @click.command("replay")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
-@click.option("--check", "check", type=click.Choice(["full", "incremental"]),
-              default="incremental", show_default=True,
-              help="Evaluate every clause on the whole state, or on what a step touched.")
+@click.option(
+    "--check",
+    "check",
+    type=click.Choice(["full", "incremental"]),
+    default="incremental",
+    show_default=True,
+    help="Evaluate every clause on the whole state, or on what a step touched.",
+)
 @click.option("--strict", is_flag=True, help="Known upstream defects (quirks) are findings too.")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def command(
@@ -126,7 +131,9 @@ def _show(replayed: list[Replayed]) -> None:
         if item.verdict == "FAIL" and item.run and item.trace:
             _show_failure(console.print, item.trace, item.run.finding)
     bad = sum(item.verdict != "ok" for item in replayed)
-    console.print(f"{'FAIL' if bad else 'ok'}: {len(replayed) - bad} of {len(replayed)} as expected")
+    console.print(
+        f"{'FAIL' if bad else 'ok'}: {len(replayed) - bad} of {len(replayed)} as expected"
+    )
 
 
 def _show_failure(say: object, trace: Trace, finding: Finding | None) -> None:

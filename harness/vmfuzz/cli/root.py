@@ -23,19 +23,19 @@ class LazyGroup(click.RichGroup):
 
     is_helping = False
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+    def list_commands(self, ctx: click.Context) -> list[str]:  # click's signature
         """Return the commands in the order of a first session."""
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> Any:  # noqa: ANN401, ARG002
+    def get_command(self, ctx: click.Context, name: str) -> Any:
         """Import the command's module, or return its text for the help; None when unknown."""
         if name not in _COMMANDS:
             return None
         if self.is_helping:
-            return click.RichCommand(name, help=_COMMANDS[name])
+            return click.RichCommand(name=name, help=_COMMANDS[name])
         return import_module(f"vmfuzz.cli.{name}").command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:  # noqa: ANN401
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Name the closest command for an unknown one."""
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
             near = get_close_matches(args[0], _COMMANDS, n=1)
@@ -43,7 +43,7 @@ class LazyGroup(click.RichGroup):
             raise click.UsageError(f"no such command {args[0]!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
-    def format_help(self, ctx: click.Context, formatter: Any) -> None:  # noqa: ANN401
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         """Show the one-line texts; importing every command for them would cost half a second."""
         self.is_helping = True
         super().format_help(ctx, formatter)

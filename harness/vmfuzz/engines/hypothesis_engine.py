@@ -11,7 +11,6 @@ from hypothesis.stateful import run_state_machine_as_test
 from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.engines.swarm_engine import is_spent, outcome_word
 from vmfuzz.machine import FUZZ_WORLD, MachineFinding, VmStoreMachine
-from vmfuzz.oracle import Session
 from vmstore.ops import DECLARATIONS, Op
 from vmstore.world import World
 
@@ -60,7 +59,8 @@ class HypothesisEngine:
 
 
 def _machine_for(plan: Plan, progress: Progress) -> type[VmStoreMachine]:
-    def on_step(session: Session, op: Op) -> None:
+    def after_step(machine: VmStoreMachine, op: Op) -> None:
+        session = machine.session
         progress.steps += 1
         key = (DECLARATIONS[type(op)].name, outcome_word(session.outcome))
         progress.tally[key] = progress.tally.get(key, 0) + 1
@@ -75,7 +75,7 @@ def _machine_for(plan: Plan, progress: Progress) -> type[VmStoreMachine]:
             "faults": plan.faults,
             "checks": plan.checks,
             "strict": plan.strict,
-            "on_step": staticmethod(on_step),
+            "after_step": after_step,
         },
     )
 

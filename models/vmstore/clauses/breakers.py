@@ -28,7 +28,8 @@ def healthy(profile: str = "ostd") -> State:
         state.begin_step()
         handler, rule = STEPS[type(op)]
         outcome = handler(state.machine, op)
-        assert rule is not None and rule(state.view, op, outcome) is None
+        if rule is None or rule(state.view, op, outcome) is not None:
+            raise ValueError(f"the scene does not play: {op} came to {outcome}")
     return state
 
 

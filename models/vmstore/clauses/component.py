@@ -1,4 +1,4 @@
-"""Component invariants: one slot (SLOT) and the region's key sets (REG). Source: store.md 4.1, 4.2."""
+"""Component invariants: one slot (SLOT), the region's key sets (REG). store.md 4.1, 4.2."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""One decision per touched slot, handle and list: does every clause hold there?
+"""One decision per touched slot, handle and list: whether every clause holds there.
 
 The conjunction of the clauses, flattened for the hot loop. False means that some clause is broken;
 `check.violations` then finds out which. Their agreement is itself tested.

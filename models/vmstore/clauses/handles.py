@@ -22,7 +22,6 @@ def _in_memory(c: PageCase) -> bool:
     return 0 <= c.at.slot.index < c.state.world.pages
 
 
-
 def _every(test: str) -> str:
     return f"every covered page: {test}"
 

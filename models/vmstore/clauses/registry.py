@@ -187,7 +187,7 @@ class Clause:
             return "expected-fail"
         return "adapted" if self.id.endswith("'") else "holds"
 
-    def witness(self, case: Any) -> str:  # noqa: ANN401  # any of the case classes
+    def witness(self, case: Any) -> str:  # any of the case classes
         """Return what is wrong at `case`, both sides where there are two."""
         shown = case.describe()
         return f"{shown}: {self.show(case)}" if self.show else str(shown)

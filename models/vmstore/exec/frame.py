@@ -32,7 +32,10 @@ def frame_from_unused(m: Machine, op: FrameFromUnused) -> Outcome:
 
 
 def frame_from_in_use(m: Machine, op: FrameFromInUse) -> Outcome:
-    """Take a handle on a live page. Errors, in order: NotAligned, OutOfBound, Unused, Unique, Busy."""
+    """Take a handle on a live page.
+
+    Errors, in order: NotAligned, OutOfBound, Unused, Unique, Busy; aborts at saturation.
+    """
     slot = meta.get_from_in_use(m, op.paddr)
     if isinstance(slot, Err):
         return slot

@@ -205,7 +205,7 @@ def lcursor_drop(m: Machine, op: LcursorDrop) -> Outcome:
 
 
 def _insert_before(m: Machine, cursor: CursorMut, slot: Slot) -> None:
-    """Re-link the neighbours, obtain the list's id, stamp the tag, count. Source: `insert_before`."""
+    """Re-link the neighbours, obtain the list's id, stamp the tag, count. `insert_before`."""
     cells, head = m.cells, cursor.list.head
     if m.asserts and (slot.prev != NONE or slot.next != NONE or slot.in_list != 0):
         raise Unwinding("link-inconsistent")
@@ -232,7 +232,7 @@ def _insert_before(m: Machine, cursor: CursorMut, slot: Slot) -> None:
 
 
 def _take_current(m: Machine, cursor: CursorMut) -> Slot | None:
-    """Unlink the element, move the cursor to its successor, clear its tag. Source: `take_current`."""
+    """Unlink the element, move the cursor to its successor, clear its tag. `take_current`."""
     if cursor.current == NONE:
         return None
     cells, head = m.cells, cursor.list.head

@@ -18,7 +18,7 @@ class Segment:
 
 
 class LinkedList:
-    """A `LinkedList` value. `is_borrowed` while a cursor lives, which the borrow checker enforces."""
+    """A `LinkedList` value; `is_borrowed` while a cursor lives, as the borrow checker says."""
 
     __slots__ = ("head", "is_borrowed")
 

@@ -1,4 +1,4 @@
-"""Segments: a physical range, one reference on each page. Source: `ostd/src/mm/frame/segment.rs`."""
+"""Segments: a range, one reference on each page. Source: `ostd/src/mm/frame/segment.rs`."""
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.cells import Slot

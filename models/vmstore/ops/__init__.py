@@ -124,9 +124,7 @@ AREAS: dict[str, tuple[type, ...]] = {
         linked_list.LcursorAsList,
         linked_list.LcursorDrop,
     ),
-    "host": (
-        host.HostPokeRefCount,
-    ),
+    "host": (host.HostPokeRefCount,),
 }
 
 DECLARATIONS: dict[type, Declaration] = {

@@ -46,7 +46,7 @@ class Declaration:
         """The `VmStore` operation that the op realises, or `none`."""
         return _after(self.doc, "VmStore: ") or "none"
 
-    def make(self, values: dict[str, Any]) -> Any:  # noqa: ANN401  # the one untyped seam
+    def make(self, values: dict[str, Any]) -> Any:  # the one untyped seam
         """Build the op from field values. Requires: `values` names every field without default."""
         return self.op(**values)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vmstore.ids import FrameId, MetaKind, MetaVal, Paddr, RawId
+from vmstore.ids import NO_VAL, FrameId, MetaKind, MetaVal, Paddr, RawId
 
 
 @dataclass(slots=True)
@@ -13,12 +13,12 @@ class FrameFromUnused:
     dst: FrameId
     paddr: Paddr
     meta: MetaKind = "unit"
-    val: MetaVal = MetaVal(0)
+    val: MetaVal = NO_VAL
 
 
 @dataclass(slots=True)
 class FrameFromInUse:
-    """Take one more handle on a live page. Source: `Frame::from_in_use`. VmStore: FrameFromInUse."""
+    """Take a handle on a live page. Source: `Frame::from_in_use`. VmStore: FrameFromInUse."""
 
     dst: FrameId
     paddr: Paddr
@@ -34,7 +34,7 @@ class FrameClone:
 
 @dataclass(slots=True)
 class FrameDrop:
-    """Give a handle back; the last one frees the page. Source: `Frame::drop`. VmStore: FrameDrop."""
+    """Give a handle back; the last frees the page. Source: `Frame::drop`. VmStore: FrameDrop."""
 
     CONSUMES: ClassVar[tuple[str, ...]] = ("frame",)
 
@@ -70,7 +70,7 @@ class FrameReferenceCount:
 
 @dataclass(slots=True)
 class FrameInfo:
-    """Read address, size, level, metadata. Source: `Frame::{paddr, size, dyn_meta}`. VmStore: none."""
+    """Read address, size, metadata. Source: `Frame::{paddr, size, dyn_meta}`. VmStore: none."""
 
     frame: FrameId
 

@@ -1,4 +1,4 @@
-"""Test hooks of the recorded programs: replayed, never generated. After a poke nothing is checked."""
+"""Test hooks of the recordings: replayed, never generated. After a poke nothing is checked."""
 
 from dataclasses import dataclass
 

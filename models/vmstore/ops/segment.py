@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vmstore.ids import (
+    NO_VAL,
     ByteOffset,
     ByteOffsetEnd,
     FrameId,
@@ -27,7 +28,7 @@ class SegmentFromUnused:
     start: Paddr
     end: PaddrEnd
     meta: MetaKind = "unit"
-    val: MetaVal = MetaVal(0)
+    val: MetaVal = NO_VAL
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vmstore.ids import FrameId, MetaKind, MetaVal, Paddr, RawUniqueId, UniqueId
+from vmstore.ids import NO_VAL, FrameId, MetaKind, MetaVal, Paddr, RawUniqueId, UniqueId
 
 
 @dataclass(slots=True)
@@ -16,7 +16,7 @@ class UniqueFromUnused:
     dst: UniqueId
     paddr: Paddr
     meta: MetaKind = "unit"
-    val: MetaVal = MetaVal(0)
+    val: MetaVal = NO_VAL
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class UniqueRepurpose:
     dst: UniqueId
     unique: UniqueId
     meta: MetaKind = "unit"
-    val: MetaVal = MetaVal(0)
+    val: MetaVal = NO_VAL
 
 
 @dataclass(slots=True)

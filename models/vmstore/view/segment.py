@@ -85,7 +85,7 @@ def segment_info(v: View, op: SegmentInfo, out: Outcome) -> Outcome | None:
 
 
 def segment_split(v: View, op: SegmentSplit, out: Outcome) -> Outcome | None:
-    """Succeeds iff `offset` is aligned and strictly inside; C stays. Else the segment is dropped."""
+    """Succeeds iff `offset` is aligned and strictly inside; C stays. Else the segment goes."""
     start, end = v.store.segments[op.segment]
     allowed: Outcome = OK
     if op.offset % PAGE_SIZE:

@@ -1,4 +1,4 @@
-"""The view: what is on each page, the lists as plain sequences, and the events that must be seen."""
+"""The view: what each page carries, the lists as plain sequences, the events to be seen."""
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE
 from vmstore.cells import NONE
@@ -54,8 +54,8 @@ class View:
         "debug",
         "events",
         "frames",
-        "linked",
         "lcursors",
+        "linked",
         "list_ids",
         "lists",
         "max_paddr",
