@@ -141,24 +141,24 @@ class _Parser:
             raise self.error(number, 1, "a second 'world' line")
         world = World()
         pairs = [(m.group(), m.start() + len("world ") + 1) for m in re.finditer(r"\S+", rest)]
-        settings: dict[str, str] = {}
+        settings: dict[str, tuple[str, int]] = {}
         for pair, column in pairs:
             key, equals, text = pair.partition("=")
             if not equals:
                 raise self.error(number, column, f"{pair[:40]!r} is no key=value")
             if key in settings:
                 raise self.error(number, column, f"{key!r} is given twice")
-            settings[key] = text
+            settings[key] = text, column
             try:
                 world = world.with_setting(key, text)
             except WorldError as error:
                 if not self.may_settle(key, text, rest):
                     raise self.error(number, column, str(error)) from None
-        try:
-            for key, text in settings.items():
+        for key, (text, column) in settings.items():
+            try:
                 world = world.with_setting(key, text)
-        except WorldError as error:
-            raise self.error(number, 1, str(error)) from None
+            except WorldError as error:
+                raise self.error(number, column, str(error)) from None
         self.world = world
 
     @staticmethod

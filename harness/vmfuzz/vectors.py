@@ -149,12 +149,18 @@ class Replayer:
     def _next(self, kind: str, offset: int) -> int:
         return self.numbers.get(kind, 0) + offset
 
+    def run(self, op: Op) -> Outcome:
+        """Run one op and number the handles it made. Requires: its handles are live."""
+        self.state.begin_step()
+        outcome = execute(self.state.machine, op)
+        self._out(op, DECLARATIONS[type(op)], outcome)
+        return outcome
+
     def step(self, op: Op) -> dict[str, Json]:
         """Run one op. Requires: its handles are live. Returns the step's `out`, `slots`, `ev`."""
         self.state.begin_step()
-        declaration = BY_NAME[_name_of(op)]
         outcome = execute(self.state.machine, op)
-        result: dict[str, Json] = {"out": self._out(op, declaration, outcome)}
+        result: dict[str, Json] = {"out": self._out(op, DECLARATIONS[type(op)], outcome)}
         slots = self._changed_slots()
         if slots:
             result["slots"] = slots
@@ -191,10 +197,6 @@ class Replayer:
                 self.shown[slot.index] = now
                 changed.append([slot.index, now[0], _count(slot.ref_count)])
         return sorted(changed)
-
-
-def _name_of(op: Op) -> str:
-    return DECLARATIONS[type(op)].name
 
 
 def _fits(kind: object, value: Json) -> bool:
