@@ -1,0 +1,164 @@
+"""What the oracle reports, in which order, and what it leaves alone."""
+
+from pathlib import Path
+
+import pytest
+
+from vmfuzz.errors import HarnessError, VmfuzzError
+from vmfuzz.finding import Finding
+from vmfuzz.oracle import Session, parse_checks, recount
+from vmfuzz.report.block import finding_block
+from vmfuzz.runner import Run, run
+from vmfuzz.trace import Trace
+from vmfuzz.trace_text import parse
+from vmstore.outcome import Abort, Panic
+from vmstore.world import World
+
+HEAD = "#vmfuzz-trace 1\n"
+
+
+def play(world: str, ops: str, **options: object) -> tuple[Trace, Run]:
+    trace = parse(f"{HEAD}world {world}\n{ops}")
+    return trace, run(trace, **options)  # type: ignore[arg-type]
+
+
+def found(result: Run) -> Finding:
+    assert result.finding is not None
+    return result.finding
+
+
+def test_a_wrong_outcome_is_named_after_the_op() -> None:
+    _, result = play(
+        "frames=8 pt_frames=0",
+        "fault from-unused-last-frame-rejected\n"
+        "s0 = segment_from_unused(start=0x6000, end=0x8000)\n",
+    )
+
+    assert found(result).signature == "OUT.segment_from_unused/segment_from_unused"
+    assert "came to Err(variant='OutOfBound', detail=None), allowed was Ok" in found(result).witness
+
+
+def test_a_recorded_outcome_that_does_not_come_is_a_finding() -> None:
+    _, result = play("frames=8", "f0 = frame_from_unused(paddr=0x1000) => err InUse\n")
+
+    assert found(result).signature == "EXPECT/frame_from_unused"
+    assert found(result).witness == "came to 'ok', recorded was 'err InUse'"
+
+
+def test_skipped_steps_count_in_the_position_of_a_finding() -> None:
+    _, result = play(
+        "frames=8",
+        "fault segment-clone-misses-last\nframe_drop(frame=f7)\n"
+        "s0 = segment_from_unused(start=0x0, end=0x2000)\ns1 = segment_clone(segment=s0)\n",
+    )
+
+    assert found(result).step == 2
+    assert found(result).clause == "ACCT.3c"
+
+
+def test_a_saturated_clone_aborts_and_its_lost_reference_is_declared() -> None:
+    _, result = play(
+        "frames=8 rc_max=2",
+        "f0 = frame_from_unused(paddr=0x0)\nf1 = frame_clone(frame=f0) => ok\n"
+        "f2 = frame_clone(frame=f0) => abort ref-count-saturated\nframe_drop(frame=f0)\n",
+    )
+
+    assert result.finding is None
+    assert result.outcomes == [*result.outcomes[:2], Abort("ref-count-saturated"), None]
+
+
+def test_a_panic_ends_the_trace_and_drops_what_it_consumed() -> None:
+    trace, result = play(
+        "frames=8",
+        "s0 = segment_from_unused(start=0x1000, end=0x3000, meta=umeta)\n"
+        "s1, s2 = segment_split(segment=s0, offset=0x2000)\nl0 = list_new()\n",
+    )
+
+    assert result.finding is None
+    assert result.outcomes[1] == Panic("offset-out-of-bound")
+    assert result.executed == len(trace.steps) - 1
+
+
+def test_nothing_is_checked_after_a_poke() -> None:
+    _, result = play(
+        "frames=8",
+        "f0 = frame_from_unused(paddr=0x0)\nhost_poke_ref_count(paddr=0x0, value=MAX) => ok\n"
+        "f1 = frame_clone(frame=f0) => abort ref-count-saturated\n",
+    )
+
+    assert result.finding is None
+
+
+def test_a_quirk_is_counted_and_a_finding_only_when_strict() -> None:
+    ops = """s0 = segment_from_unused(start=0x1000, end=0x2000)
+s1 = segment_slice(segment=s0, start=0x1000, end=0x1000)
+segment_to_usegment(segment=s1)
+"""
+    _, lenient = play("frames=8", ops)
+    _, strict = play("frames=8", ops, strict=True)
+
+    assert lenient.finding is None
+    assert lenient.quirks == {"empty-segment-reads-foreign-frame": 1}
+    assert found(strict).signature == "SAFETY.empty-segment-reads-foreign-frame/segment_to_usegment"
+
+
+def test_checks_can_be_left_out() -> None:
+    ops = "fault teardown-skips-on-drop\nf0 = frame_from_unused(paddr=0x0, meta=umeta)\n"
+    _, everything = play("frames=8", ops + "frame_drop(frame=f0)\n")
+    _, without = play(
+        "frames=8", ops + "frame_drop(frame=f0)\n", checks=parse_checks(["invariants", "extra"])
+    )
+
+    assert found(everything).clause == "VIEW.O7"
+    assert without.finding is None
+
+
+def test_an_unknown_check_names_the_closest() -> None:
+    with pytest.raises(VmfuzzError, match=r"unknown check 'outcom' \(did you mean 'outcome'\?\)"):
+        parse_checks(["outcom"])
+
+
+def test_drifting_counts_are_a_defect_of_ours_and_no_finding() -> None:
+    session = Session(World(frames=8))
+    session.state.view.store.insert_frame(0, 0)
+    recount(session.state)
+    session.state.view.store.owner(0).handles += 1
+
+    with pytest.raises(HarnessError, match="slot 0: counts H, U, C are"):
+        recount(session.state)
+
+
+def test_the_finding_block_is_the_same_text_everywhere() -> None:
+    trace, result = play(
+        "frames=8",
+        "fault segment-clone-misses-last\n"
+        "s0 = segment_from_unused(start=0x1000, end=0x3000)\ns1 = segment_clone(segment=s0)\n",
+    )
+
+    assert finding_block(found(result), trace) == (
+        "ACCT.3c violated at step 1 (segment_clone): rc == H + P + C, and + D while references"
+        " are deferred\n"
+        "  slot 0x2000: rc=1 storage=init vtable=unit in_list=0 usage=Frame H=0 P=0 C=2 U=0 D=0:"
+        " rc=1, but H + P + C + D = 0 + 0 + 2 + 0 = 2\n"
+        "  source: store.md 6, accounting_inv\n"
+        "  also broken: DER.5\n"
+        "\n"
+        "      world frames=8\n"
+        "      fault segment-clone-misses-last\n"
+        "      0  s0 = segment_from_unused(start=0x1000, end=0x3000)\n"
+        "  >   1  s1 = segment_clone(segment=s0)"
+    )
+
+
+def test_seeds_and_regressions_replay_as_they_say() -> None:
+    corpora = Path(__file__).parents[2] / "corpora"
+    paths = sorted(corpora.rglob("*.trace"))
+
+    assert paths
+    for path in paths:
+        trace = parse(path.read_text(encoding="utf-8"), path.name)
+        for full in (False, True):
+            finding = run(trace, full=full).finding
+            wanted = {(expect.clause, expect.step) for expect in trace.expect}
+            got = {(finding.clause, finding.step)} if finding else set()
+            assert got == wanted, path

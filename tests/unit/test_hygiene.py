@@ -1,0 +1,40 @@
+"""What must not be in the tracked files."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HOSTS = ("pypi." + "org", "pythonhosted." + "org", "npmjs." + "org", "deb.debian." + "org")
+UNFINISHED = re.compile(r"\b(TO" + "DO|FIX" + "ME|XX" + "X)\\b")
+MACHINE_PATHS = re.compile(r"(^|[^A-Za-z0-9_.~-])/(wo" + "rk|ro" + "ot)/")
+
+
+def tracked() -> list[Path]:
+    if not shutil.which("git") or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    return [ROOT / name for name in listed.stdout.split("\0") if name]
+
+
+def test_tracked_text_names_no_machine_and_no_registry_and_is_finished() -> None:
+    looked_at = 0
+    for path in tracked():
+        if not path.exists() or path.suffix in {".gz"}:
+            continue
+        text = path.read_text(encoding="utf-8")
+        looked_at += 1
+        assert not [host for host in HOSTS if host in text], path
+        assert not MACHINE_PATHS.search(text), path
+        if path.suffix == ".py":
+            assert not UNFINISHED.search(text), path
+    assert looked_at > 50
+
+
+def test_no_tracked_file_is_large() -> None:
+    assert all(path.stat().st_size < 4 << 20 for path in tracked() if path.exists())

@@ -1,0 +1,88 @@
+"""The layers hold: who may import what, what nobody may call, how large a module may grow."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HARNESS, MODELS = ROOT / "harness", ROOT / "models"
+SOURCES = sorted([*HARNESS.rglob("*.py"), *MODELS.rglob("*.py")])
+
+# The only importers of each library, as path prefixes below `harness/vmfuzz/`.
+IMPORTERS = {
+    "hypothesis": ("strategies.py", "machine.py", "engines/hypothesis_engine.py"),
+    "atheris": ("atheris_child.py",),
+    "pytest": ("pytest_plugin.py",),
+    "click": ("cli/",),
+    "rich_click": ("cli/",),
+    "rich": ("cli/", "report/"),
+}
+CLOCKS = ("engines/", "bench/", "cli/", "campaign.py")
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
+FORBIDDEN_MODULES = {"pickle", "marshal", "shelve"}
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_keeps_to_its_layer(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    below = path.relative_to(HARNESS / "vmfuzz").as_posix() if HARNESS in path.parents else ""
+    for name in imports(tree):
+        top = name.partition(".")[0]
+        assert top not in FORBIDDEN_MODULES
+        if MODELS in path.parents:
+            assert top == "vmstore" or top in sys.stdlib_module_names, f"vmstore imports {name}"
+        if top in IMPORTERS:
+            assert below.startswith(IMPORTERS[top]), f"{below} imports {name}"
+        if top in {"time", "datetime"}:
+            assert below.startswith(CLOCKS), f"{below or path.name} reads a clock"
+        if name == "random":
+            used = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+            assert "random.seed" not in used
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_nothing_evaluates_text_or_opens_a_shell(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in FORBIDDEN_CALLS
+        if isinstance(node, ast.keyword) and node.arg == "shell":
+            pytest.fail("a shell")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_modules_and_functions_stay_small(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+
+    assert len(text.splitlines()) <= 500
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            documented = len((ast.get_docstring(node, clean=False) or "").splitlines())
+            assert length - documented <= 60, f"{node.name} has {length} lines"
+
+
+@pytest.mark.parametrize(("root", "package"), [(HARNESS, "vmfuzz"), (MODELS, "vmstore")])
+def test_a_source_root_holds_one_package(root: Path, package: str) -> None:
+    visible = {p.name for p in root.iterdir() if not p.name.startswith((".", "__"))}
+
+    assert visible <= {package, "README.md"}
+
+
+def test_the_view_never_sees_exec_state() -> None:
+    """Two independent descriptions: only event tuples and the empty link are shared names."""
+    allowed = {"vmstore.exec.machine": {"Event"}}
+    for path in (MODELS / "vmstore" / "view").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vmstore.exec"):
+                assert {alias.name for alias in node.names} <= allowed.get(node.module or "", set())
