@@ -1,4 +1,4 @@
-"""The byte form of a trace: total, and of one fixed width per op, so that a byte flip changes one op.
+"""The byte form of a trace: total, of one width for all ops, so that a byte flip changes one op.
 
 A record has `RECORD` bytes: an opcode, then two bytes per field that is no destination, in
 declaration order. Handles are indices modulo the live ids; numbers are a value of a pool plus a

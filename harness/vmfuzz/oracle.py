@@ -54,11 +54,13 @@ class Session:
         "groups",
         "is_over",
         "is_poked",
+        "machine",
         "outcome",
         "quirks",
         "state",
         "steps",
         "strict",
+        "view",
     )
 
     def __init__(
@@ -71,6 +73,8 @@ class Session:
         strict: bool = False,
     ) -> None:
         self.state = State(world, faults)
+        self.machine = self.state.machine
+        self.view = self.state.view
         self.checks = checks
         self.groups = tuple(group for group in _CLAUSE_GROUPS if group in checks)
         self.full_every = full_every
@@ -86,8 +90,7 @@ class Session:
 
         Effect: `outcome` is what the op came to, whatever was found.
         """
-        state = self.state
-        machine, view = state.machine, state.view
+        state, machine, view = self.state, self.machine, self.view
         state.begin_step()
         kind = op.__class__
         handler, rule = STEPS[kind]

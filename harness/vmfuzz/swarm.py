@@ -32,6 +32,7 @@ _SEGMENT: Final = KINDS.index("segment")
 _BYTES_PER_OP: Final = 24
 _TRIES: Final = 8
 _LONGEST: Final = 32  # pages of the longest segment asked for, whatever the size of memory
+_LOOKS: Final = 3  # pages looked at for one that is live, or unused, as wanted
 _ENOUGH: Final = 5  # live handles of a kind at which claiming more becomes rare
 _SOURCES: Final = ("frame_from_unused", "segment_from_unused", "unique_from_unused")
 # An op that parks or borrows a handle is worth little without the one that gives it back.
@@ -188,7 +189,7 @@ def _paddr_of(g: SwarmTrace, *, live: bool) -> int:
     owners, pages = g.owners, g.pages
     amount = len(pages)
     index = pages[choice % amount]
-    for offset in range(amount):
+    for offset in range(_LOOKS):
         index = pages[(choice + offset) % amount]
         owner = owners.get(index)
         if (owner is not None and (owner.uniques > 0 or owner.references() > 0)) == live:

@@ -2,6 +2,9 @@
 
 `Ok` carries the observed values; the handles that an op produced are named by the op itself, and
 appear in `Ok.value` only when one was not produced (`segment_next` past the end: `frame=None`).
+
+A plain success and the errors without detail are always the constants below: rules compare them by
+identity, which costs a tenth of an equality.
 """
 
 from dataclasses import dataclass
@@ -60,6 +63,28 @@ SHARED: Final = Err("Shared")
 WRONG_TYPE: Final = Err("WrongType")
 NOT_UNTYPED: Final = Err("NotUntyped")
 BORROWED: Final = Err("Borrowed")
+
+_CONSTANTS: Final = (
+    OK,
+    NOT_ALIGNED,
+    OUT_OF_BOUND,
+    IN_USE,
+    UNUSED,
+    BUSY,
+    UNIQUE,
+    SHARED,
+    WRONG_TYPE,
+    NOT_UNTYPED,
+    BORROWED,
+)
+
+
+def canonical(outcome: Outcome) -> Outcome:
+    """Return the constant that equals `outcome`, or `outcome` itself when there is none."""
+    for constant in _CONSTANTS:
+        if constant == outcome:
+            return constant
+    return outcome
 
 
 class Unwinding(Exception):

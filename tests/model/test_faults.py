@@ -1,4 +1,4 @@
-"""Each planted bug is found under the clause that names it, by full and incremental checks alike."""
+"""Each planted bug is found under the clause that names it, by full and incremental checks."""
 
 import pytest
 

@@ -24,7 +24,7 @@ def swarm_trace(seed: int, length: int = 120) -> Trace:
     rng = Random(seed)
     session = Session(WORLD)
     source = SwarmTrace(rng, SwarmConfig(rng, WORLD), session.state)
-    steps = []
+    steps: list[Step] = []
     while len(steps) < length and not session.is_over:
         op = source.next_op()
         steps.append(Step(op))

@@ -1,5 +1,6 @@
 """Traces on disk: bounded reads, atomic writes, clear errors."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,7 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(
     def full(_fd: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(trace_file.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(VmfuzzError, match="cannot write: No space left on device"):
         save(path, Trace(comment=("new",)))
 

@@ -155,7 +155,8 @@ def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
     """Print findings, what was run, and as last lines: verdict, where to look, next command."""
     console = result_console()
     for stored in campaign.findings.values():
-        console.print(finding_block(stored.found.finding, cut(stored.found)), markup=False)
+        block = finding_block(stored.found.finding, cut(stored.found))
+        console.print(block, markup=False, soft_wrap=True)
         console.print()
     table = Table("engine", "traces", "steps", "seconds", "steps/s", box=None, pad_edge=False)
     for column in table.columns[1:]:

@@ -22,21 +22,21 @@ def footprint_holds(state: State) -> bool:
     """Return whether every clause holds of what this step declared or wrote."""
     machine, view = state.machine, state.view
     store, cells = view.store, machine.cells
-    owners = store.owners
-    stamp = store.stamp
-    for record in cells.journal:
-        slot = record[0]
-        owner = owners.get(slot.index)
-        if owner is None:
-            owner = store.owner(slot.index)
-        if not slot_holds(state, view, slot, owner):
-            return False
-        owner.stamp = stamp + 1  # looked at; the next step's stamp differs from both
-    for owner in store.touched:
-        if owner.stamp == stamp and not slot_holds(state, view, cells.slot(owner.index), owner):
-            return False
-    store.stamp = stamp + 1
-    for kind, handle in store.fresh:
+    journal, touched, fresh = cells.journal, store.touched, store.fresh
+    if journal or touched:
+        owners, slots, stamp = store.owners, cells.slots, cells.stamp
+        for record in journal:
+            slot = record[0]
+            owner = owners.get(slot.index)
+            if not slot_holds(state, view, slot, owner or store.owner(slot.index)):
+                return False
+        for owner in touched:
+            found = slots.get(owner.index)
+            if found is None:
+                found = cells.slot(owner.index)
+            if found.stamp != stamp and not slot_holds(state, view, found, owner):
+                return False
+    for kind, handle in fresh:
         if not _handle_holds(state, kind, handle):
             return False
     for held in view.touched_lists:
@@ -73,8 +73,9 @@ def slot_holds(state: State, view: View, slot: Slot, owner: SlotOwner) -> bool:
         return False
     store = view.store
     rc = slot.ref_count
-    owed = owner.handles + owner.covers + owner.uniques - owner.forgotten
-    if owner.obligations != owed and store.ledger_is_exact:
+    covers, uniques, handles = owner.covers, owner.uniques, owner.handles
+    references = handles + covers + owner.mappings + owner.deferred + owner.links + owner.leaked
+    if owner.obligations != handles + covers + uniques - owner.forgotten and store.ledger_is_exact:
         return False
     if rc == REF_COUNT_UNUSED:
         return (
@@ -82,12 +83,12 @@ def slot_holds(state: State, view: View, slot: Slot, owner: SlotOwner) -> bool:
             and not slot.vtable
             and slot.in_list == 0
             and owner.parked
-            and not owner.uniques
-            and not owner.references()
+            and not uniques
+            and not references
             and index not in view.pages
             and slot.val == 0
             and owner.usage != "PageTable"
-            and 0 <= index < state.world.pages
+            and 0 <= index < state.machine.cells.pages
         )
     if not slot.stored or not slot.vtable:
         return False
@@ -102,17 +103,12 @@ def slot_holds(state: State, view: View, slot: Slot, owner: SlotOwner) -> bool:
     if rc == REF_COUNT_UNIQUE:
         held = view.linked.get(index)
         return (
-            owner.uniques == 1
-            and not owner.references()
+            uniques == 1
+            and not references
             and slot.in_list == (held.list_id if held is not None else 0)
             and (held is None or owner.forgotten > 0)
         )
-    return (
-        0 < rc <= view.rc_max
-        and rc == owner.references()
-        and slot.in_list == 0
-        and not owner.uniques
-    )
+    return 0 < rc <= view.rc_max and rc == references and slot.in_list == 0 and not uniques
 
 
 def _handle_holds(state: State, kind: str, handle: int) -> bool:

@@ -28,8 +28,8 @@ def frame_from_unused(v: View, op: FrameFromUnused, out: Outcome) -> Outcome | N
     """Succeeds iff nobody refers to the page: 0 becomes one handle."""
     error = v.claim_error(op.paddr)
     if error is not None:
-        return None if out == error else error
-    if out != OK:
+        return None if out is error else error
+    if out is not OK:
         return OK
     v.claim(op.paddr // PAGE_SIZE, op.meta, op.val)
     v.store.insert_frame(op.dst, op.paddr)
@@ -40,10 +40,10 @@ def frame_from_in_use(v: View, op: FrameFromInUse, out: Outcome) -> Outcome | No
     """Succeeds iff the page is shared and not saturated: H + 1."""
     error = v.share_error(op.paddr)
     if error is not None:
-        return None if out == error else error
+        return None if out is error else error
     if v.store.owner_at(op.paddr).references() >= v.rc_max:
         return None if out == SATURATED else SATURATED
-    if out != OK:
+    if out is not OK:
         return OK
     v.store.insert_frame(op.dst, op.paddr)
     return None
@@ -58,7 +58,7 @@ def frame_clone(v: View, op: FrameClone, out: Outcome) -> Outcome | None:
             return SATURATED
         lose_reference(v, owner)
         return None
-    if out != OK:
+    if out is not OK:
         return OK
     v.store.insert_frame(op.dst, paddr)
     return None
@@ -72,7 +72,7 @@ def lose_reference(v: View, owner: SlotOwner) -> None:
 
 def frame_drop(v: View, op: FrameDrop, out: Outcome) -> Outcome | None:
     """Always succeeds: H - 1, and the page goes when that was the last reference."""
-    if out != OK:
+    if out is not OK:
         return OK
     v.retire_if_last(v.store.extract_frame(op.frame))
     return None
@@ -89,7 +89,7 @@ def frame_into_raw(v: View, op: FrameIntoRaw, out: Outcome) -> Outcome | None:
 
 def frame_from_raw(v: View, op: FrameFromRaw, out: Outcome) -> Outcome | None:
     """Always succeeds: the handle is back, H stays."""
-    if out != OK:
+    if out is not OK:
         return OK
     v.store.restore_frame(op.raw, op.dst)
     return None
@@ -131,13 +131,15 @@ def frame_eq(v: View, op: FrameEq, out: Outcome) -> Outcome | None:
 def frame_downcast(v: View, op: FrameDowncast, out: Outcome) -> Outcome | None:
     """Succeeds iff the page carries exactly that metadata kind; nothing changes."""
     kind, _ = v.page(v.store.owner_at(v.store.frames[op.frame]))
-    return _unless(out, OK if kind == op.meta else WRONG_TYPE)
+    allowed = OK if kind == op.meta else WRONG_TYPE
+    return None if out is allowed else allowed
 
 
 def frame_to_uframe(v: View, op: FrameToUframe, out: Outcome) -> Outcome | None:
     """Succeeds iff the page carries untyped metadata; nothing changes."""
     kind, _ = v.page(v.store.owner_at(v.store.frames[op.frame]))
-    return _unless(out, OK if kind in UNTYPED_KINDS else NOT_UNTYPED)
+    allowed = OK if kind in UNTYPED_KINDS else NOT_UNTYPED
+    return None if out is allowed else allowed
 
 
 def _unless(out: Outcome, allowed: Outcome) -> Outcome | None:

@@ -31,7 +31,7 @@ NO_CURSOR = Ok({"lcursor": None})
 
 def list_new(v: View, op: ListNew, out: Outcome) -> Outcome | None:
     """Always succeeds: an empty sequence."""
-    if out != OK:
+    if out is not OK:
         return OK
     v.lists[op.dst] = ListView(op.dst)
     return None
@@ -41,7 +41,7 @@ def list_push_front(v: View, op: ListPushFront, out: Outcome) -> Outcome | None:
     """Inserts at 0."""
     held = v.lists[op.list]
     if held.is_borrowed:
-        return None if out == BORROWED else BORROWED
+        return None if out is BORROWED else BORROWED
     return _insert(v, held, 0, op.unique, out)
 
 
@@ -49,7 +49,7 @@ def list_push_back(v: View, op: ListPushBack, out: Outcome) -> Outcome | None:
     """Inserts at the end, or before the last element under `push_back=before-last`."""
     held = v.lists[op.list]
     if held.is_borrowed:
-        return None if out == BORROWED else BORROWED
+        return None if out is BORROWED else BORROWED
     length = len(held.pages)
     position = length if v.push_back_appends else max(0, length - 1)
     return _insert(v, held, position, op.unique, out)
@@ -59,10 +59,10 @@ def _insert(v: View, held: ListView, position: int, unique: int, out: Outcome) -
     """U stays: the list owns the forgotten handle. Aborts when the list needs an id and none is."""
     owner = v.store.owner_at(v.store.unique_frames[unique])
     if v.pages[owner.index][0] != "link":
-        return None if out == WRONG_TYPE else WRONG_TYPE
+        return None if out is WRONG_TYPE else WRONG_TYPE
     if not _has_id(v, held):
         return None if out == IDS_EXHAUSTED else IDS_EXHAUSTED
-    if out != OK:
+    if out is not OK:
         return OK
     v.store.list_unique(unique)
     _mint_id(v, held)
@@ -76,7 +76,7 @@ def list_pop_front(v: View, op: ListPopFront, out: Outcome) -> Outcome | None:
     """Takes element 0; None when empty."""
     held = v.lists[op.list]
     if held.is_borrowed:
-        return None if out == BORROWED else BORROWED
+        return None if out is BORROWED else BORROWED
     return _take(v, held, 0, op.dst, out)
 
 
@@ -84,14 +84,14 @@ def list_pop_back(v: View, op: ListPopBack, out: Outcome) -> Outcome | None:
     """Takes the last element; None when empty."""
     held = v.lists[op.list]
     if held.is_borrowed:
-        return None if out == BORROWED else BORROWED
+        return None if out is BORROWED else BORROWED
     return _take(v, held, max(0, len(held.pages) - 1), op.dst, out)
 
 
 def _take(v: View, held: ListView, position: int, dst: int, out: Outcome) -> Outcome | None:
     if position >= len(held.pages):
         return None if out == NO_UNIQUE else NO_UNIQUE
-    if out != OK:
+    if out is not OK:
         return OK
     index = held.pages.pop(position)
     del v.linked[index]
@@ -105,7 +105,7 @@ def list_contains(v: View, op: ListContains, out: Outcome) -> Outcome | None:
     """True iff the page is an element; a legal address makes the list need an id."""
     held = v.lists[op.list]
     if held.is_borrowed:
-        return None if out == BORROWED else BORROWED
+        return None if out is BORROWED else BORROWED
     if not _names_a_page(v, op.paddr):
         allowed = Ok({"contains": False})
         return None if out == allowed else allowed
@@ -123,7 +123,7 @@ def list_size(v: View, op: ListSize, out: Outcome) -> Outcome | None:
     """Returns length and emptiness."""
     held = v.lists[op.list]
     if held.is_borrowed:
-        return None if out == BORROWED else BORROWED
+        return None if out is BORROWED else BORROWED
     return _size(held, out)
 
 
@@ -131,8 +131,8 @@ def list_drop(v: View, op: ListDrop, out: Outcome) -> Outcome | None:
     """Frees every element, front to back."""
     held = v.lists[op.list]
     if held.is_borrowed:
-        return None if out == BORROWED else BORROWED
-    if out != OK:
+        return None if out is BORROWED else BORROWED
+    if out is not OK:
         return OK
     del v.lists[op.list]
     for index in held.pages:
@@ -158,7 +158,7 @@ def list_cursor_at(v: View, op: ListCursorAt, out: Outcome) -> Outcome | None:
     """Opens at the page's position; None when it is no element."""
     held = v.lists[op.list]
     if held.is_borrowed:
-        return None if out == BORROWED else BORROWED
+        return None if out is BORROWED else BORROWED
     if not _names_a_page(v, op.paddr):
         return None if out == NO_CURSOR else NO_CURSOR
     if not _has_id(v, held):
@@ -175,8 +175,8 @@ def list_cursor_at(v: View, op: ListCursorAt, out: Outcome) -> Outcome | None:
 
 def _open(v: View, held: ListView, position: int, dst: int, out: Outcome) -> Outcome | None:
     if held.is_borrowed:
-        return None if out == BORROWED else BORROWED
-    if out != OK:
+        return None if out is BORROWED else BORROWED
+    if out is not OK:
         return OK
     held.is_borrowed = True
     v.lcursors[dst] = CursorView(held, position)
@@ -186,7 +186,7 @@ def _open(v: View, held: ListView, position: int, dst: int, out: Outcome) -> Out
 
 def lcursor_move_next(v: View, op: LcursorMoveNext, out: Outcome) -> Outcome | None:
     """Position + 1; the ghost wraps to 0."""
-    if out != OK:
+    if out is not OK:
         return OK
     cursor = v.lcursors[op.lcursor]
     length = len(cursor.list.pages)
@@ -197,7 +197,7 @@ def lcursor_move_next(v: View, op: LcursorMoveNext, out: Outcome) -> Outcome | N
 
 def lcursor_move_prev(v: View, op: LcursorMovePrev, out: Outcome) -> Outcome | None:
     """Position - 1; 0 wraps to the ghost."""
-    if out != OK:
+    if out is not OK:
         return OK
     cursor = v.lcursors[op.lcursor]
     cursor.position = cursor.position - 1 if cursor.position else len(cursor.list.pages)
@@ -238,7 +238,7 @@ def lcursor_as_list(v: View, op: LcursorAsList, out: Outcome) -> Outcome | None:
 
 def lcursor_drop(v: View, op: LcursorDrop, out: Outcome) -> Outcome | None:
     """Always succeeds: the list is free again."""
-    if out != OK:
+    if out is not OK:
         return OK
     v.lcursors.pop(op.lcursor).list.is_borrowed = False
     return None

@@ -42,7 +42,7 @@ EXHAUSTED = Ok({"frame": None})
 def segment_from_unused(v: View, op: SegmentFromUnused, out: Outcome) -> Outcome | None:
     """Succeeds iff the range is legal and nobody refers to any of its pages: C = 1 on each."""
     allowed, taken = _claimable(v, op)
-    if out != allowed:
+    if out is not allowed and out != allowed:
         return allowed
     for index in taken:
         v.claim(index, op.meta, (op.val + index) & U64_MASK)
@@ -92,7 +92,7 @@ def segment_split(v: View, op: SegmentSplit, out: Outcome) -> Outcome | None:
         allowed = OFFSET_UNALIGNED
     elif not 0 < op.offset < end - start:
         allowed = OFFSET_OUT_OF_BOUND
-    if out != allowed:
+    if out is not allowed and out != allowed:
         return allowed
     if allowed is not OK:
         _release(v, v.store.extract_segment(op.segment))
@@ -143,7 +143,7 @@ def _share(v: View, dst: int, start: int, end: int, out: Outcome) -> Outcome | N
             for counted in range(first, index + 1):
                 lose_reference(v, v.store.owner(counted))
             return None
-    if out != OK:
+    if out is not OK:
         return OK
     v.store.insert_segment(dst, start, end, minted=False)
     return None
@@ -154,7 +154,7 @@ def segment_next(v: View, op: SegmentNext, out: Outcome) -> Outcome | None:
     start, end = v.store.segments[op.segment]
     if start >= end:
         return None if out == EXHAUSTED else EXHAUSTED
-    if out != OK:
+    if out is not OK:
         return OK
     v.store.shrink_front(op.segment, op.dst)
     return None
@@ -162,7 +162,7 @@ def segment_next(v: View, op: SegmentNext, out: Outcome) -> Outcome | None:
 
 def segment_drop(v: View, op: SegmentDrop, out: Outcome) -> Outcome | None:
     """Always succeeds: C - 1 on every page, ascending; pages without reference go."""
-    if out != OK:
+    if out is not OK:
         return OK
     _release(v, v.store.extract_segment(op.segment))
     return None
@@ -175,7 +175,7 @@ def _release(v: View, entry: SegmentEntry) -> None:
 
 def segment_from_frame(v: View, op: SegmentFromFrame, out: Outcome) -> Outcome | None:
     """Always succeeds: H - 1, C + 1; the frame's obligation becomes the segment's."""
-    if out != OK:
+    if out is not OK:
         return OK
     start = v.store.extract_frame(op.frame).index * PAGE_SIZE
     v.store.insert_segment(op.dst, start, start + PAGE_SIZE)
@@ -194,7 +194,7 @@ def segment_into_raw(v: View, op: SegmentIntoRaw, out: Outcome) -> Outcome | Non
 
 def segment_from_raw(v: View, op: SegmentFromRaw, out: Outcome) -> Outcome | None:
     """Always succeeds: the segment is back, C stays."""
-    if out != OK:
+    if out is not OK:
         return OK
     v.store.restore_segment(op.raw_segment, op.dst)
     return None
@@ -207,7 +207,7 @@ def segment_downcast(v: View, op: SegmentDowncast, out: Outcome) -> Outcome | No
         return _foreign(v, entry, out, WRONG_TYPE)
     kind, _ = v.page(v.store.owner_at(entry.start))
     allowed = OK if kind == op.meta else WRONG_TYPE
-    return None if out == allowed else allowed
+    return None if out is allowed else allowed
 
 
 def segment_to_usegment(v: View, op: SegmentToUsegment, out: Outcome) -> Outcome | None:
@@ -217,7 +217,7 @@ def segment_to_usegment(v: View, op: SegmentToUsegment, out: Outcome) -> Outcome
         return _foreign(v, entry, out, NOT_UNTYPED)
     kind, _ = v.page(v.store.owner_at(entry.start))
     allowed = OK if kind in UNTYPED_KINDS else NOT_UNTYPED
-    return None if out == allowed else allowed
+    return None if out is allowed else allowed
 
 
 def _foreign(v: View, entry: SegmentEntry, out: Outcome, error: Err) -> Outcome | None:

@@ -21,8 +21,8 @@ def unique_from_unused(v: View, op: UniqueFromUnused, out: Outcome) -> Outcome |
     """Succeeds iff nobody refers to the page: U = 1."""
     error = v.claim_error(op.paddr)
     if error is not None:
-        return None if out == error else error
-    if out != OK:
+        return None if out is error else error
+    if out is not OK:
         return OK
     v.claim(op.paddr // PAGE_SIZE, op.meta, op.val)
     v.store.insert_unique(op.dst, op.paddr)
@@ -39,7 +39,7 @@ def unique_info(v: View, op: UniqueInfo, out: Outcome) -> Outcome | None:
 
 def unique_set_val(v: View, op: UniqueSetVal, out: Outcome) -> Outcome | None:
     """Always succeeds: the payload is the new value, where the kind has one."""
-    if out != OK:
+    if out is not OK:
         return OK
     owner = v.store.owner_at(v.store.unique_frames[op.unique])
     kind, _ = v.pages[owner.index]
@@ -50,7 +50,7 @@ def unique_set_val(v: View, op: UniqueSetVal, out: Outcome) -> Outcome | None:
 
 def unique_repurpose(v: View, op: UniqueRepurpose, out: Outcome) -> Outcome | None:
     """Always succeeds: the old metadata's hook runs, the new is in place, U stays."""
-    if out != OK:
+    if out is not OK:
         return OK
     owner = v.store.extract_unique(op.unique)
     v.show_on_drop(owner.index, *v.pages[owner.index])
@@ -70,7 +70,7 @@ def unique_into_raw(v: View, op: UniqueIntoRaw, out: Outcome) -> Outcome | None:
 
 def unique_from_raw(v: View, op: UniqueFromRaw, out: Outcome) -> Outcome | None:
     """Always succeeds: the handle is back, U stays."""
-    if out != OK:
+    if out is not OK:
         return OK
     v.store.restore_unique(op.raw_unique, op.dst)
     return None
@@ -78,7 +78,7 @@ def unique_from_raw(v: View, op: UniqueFromRaw, out: Outcome) -> Outcome | None:
 
 def unique_into_shared(v: View, op: UniqueIntoShared, out: Outcome) -> Outcome | None:
     """Always succeeds: U - 1, H + 1."""
-    if out != OK:
+    if out is not OK:
         return OK
     owner = v.store.extract_unique(op.unique)
     v.store.insert_frame(op.dst, owner.index * PAGE_SIZE)
@@ -89,8 +89,8 @@ def unique_try_from_shared(v: View, op: UniqueTryFromShared, out: Outcome) -> Ou
     """Succeeds iff the handle is the only reference: H - 1, U + 1."""
     owner = v.store.owner_at(v.store.frames[op.frame])
     if owner.references() != 1:
-        return None if out == SHARED else SHARED
-    if out != OK:
+        return None if out is SHARED else SHARED
+    if out is not OK:
         return OK
     v.store.extract_frame(op.frame)
     v.store.insert_unique(op.dst, owner.index * PAGE_SIZE)
@@ -99,7 +99,7 @@ def unique_try_from_shared(v: View, op: UniqueTryFromShared, out: Outcome) -> Ou
 
 def unique_drop(v: View, op: UniqueDrop, out: Outcome) -> Outcome | None:
     """Always succeeds: U - 1, hook and allocator are called."""
-    if out != OK:
+    if out is not OK:
         return OK
     v.retire(v.store.extract_unique(op.unique))
     return None
@@ -110,7 +110,7 @@ def unique_reset_as_unused(v: View, op: UniqueResetAsUnused, out: Outcome) -> Ou
 
     The proof's contract leaves the obligation behind (frames.md 16.2 G5).
     """
-    if out != OK:
+    if out is not OK:
         return OK
     owner = v.store.extract_unique(op.unique)
     if not v.store.ledger_is_exact:

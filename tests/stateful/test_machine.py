@@ -1,0 +1,67 @@
+"""The model as a Hypothesis state machine, clean and with planted bugs."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import seed as with_seed
+from hypothesis.stateful import run_state_machine_as_test
+
+from vmfuzz.machine import MachineFinding, VmStoreMachine
+from vmfuzz.runner import run
+from vmfuzz.trace_text import format_trace, parse
+from vmstore.ops import GENERATED
+from vmstore.variants import PROFILES
+
+LIMITS = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    print_blob=False,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def machine(**settings_of_the_machine: object) -> type[VmStoreMachine]:
+    return type("Machine", (VmStoreMachine,), settings_of_the_machine)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_clean_model_stays_clean(profile: str) -> None:
+    seen: set[str] = set()
+
+    def after_step(self: VmStoreMachine, op: object) -> None:
+        seen.add(type(op).__name__)
+
+    world = VmStoreMachine.world.changed(profile=profile)
+    run_state_machine_as_test(machine(world=world, after_step=after_step), settings=LIMITS)
+
+    assert len(seen) > len(GENERATED) // 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "clause", "most"),
+    [
+        ("teardown-keeps-storage", "SLOT.01", 4),
+        ("frame-clone-uncounted", "ACCT.3c", 4),
+        ("twin-insert-missing-in-list", "STRUCT.03'", 5),
+    ],
+)
+def test_a_planted_bug_is_found_shrunk_and_shown_as_a_trace(
+    fault: str, clause: str, most: int
+) -> None:
+    target = with_seed(3)(machine(faults=(fault,)))
+
+    with pytest.raises(MachineFinding) as raised:
+        run_state_machine_as_test(target, settings=settings(LIMITS, max_examples=400))
+
+    finding, trace = raised.value.finding, raised.value.trace
+    assert finding.clause == clause
+    assert len(trace.steps) <= most
+    assert str(raised.value).startswith(f"{clause} violated at step {finding.step} ")
+    assert run(parse(format_trace(trace))).finding == finding
+
+
+def test_every_op_is_a_rule() -> None:
+    assert {d.name for d in GENERATED} <= set(dir(VmStoreMachine))
