@@ -96,19 +96,18 @@ def test_a_time_limit_is_kept() -> None:
     assert 0.9 <= document["engines"][0]["seconds"] < 3
 
 
-@pytest.mark.parametrize("path", sorted(REGRESSIONS.glob("*.trace")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("name", [FAULT, "list-id-overflow", "inc-ref-temp-handle"])
 def test_a_regression_is_found_as_expected_and_clean_without_its_fault(
-    path: Path, tmp_path: Path
+    name: str, tmp_path: Path
 ) -> None:
-    if path.stem not in {FAULT, "list-id-overflow", "inc-ref-temp-handle"}:
-        pytest.skip("replayed in-process by the model's own tests")
+    path = REGRESSIONS / f"{name}.trace"
     clean = tmp_path / "clean.trace"
     lines = path.read_text().splitlines(keepends=True)
     clean.write_text("".join(line for line in lines if not line.startswith(("fault", "expect"))))
 
     assert vmfuzz("replay", path).returncode == 0
     assert vmfuzz("replay", clean).returncode == 0
-    assert vmfuzz("replay", clean, "--fault", path.stem, "--check", "full").returncode == 1
+    assert vmfuzz("replay", clean, "--fault", name, "--check", "full").returncode == 1
 
 
 def test_conformance_reports_files_and_no_mismatch() -> None:
@@ -162,7 +161,7 @@ def test_the_doctor_finds_the_installation_fit() -> None:
     ("arguments", "code", "message"),
     [
         (["fuz"], 2, "no such command 'fuz'. Did you mean 'fuzz'?"),
-        (["fuzz", "--bogus"], 2, "No such option: --bogus"),
+        (["fuzz", "--bogus"], 2, "--bogus"),
         (["fuzz", "--time", "soon"], 2, "'soon' is no duration; write 90s, 30m or 2h"),
         (["fuzz", "--time", "-1"], 2, "is no duration"),
         (["fuzz", "--steps", "0"], 2, "0 is not in the range x>=1"),
@@ -181,7 +180,7 @@ def test_the_doctor_finds_the_installation_fit() -> None:
         (["conformance", "/dev/null/x"], 2, "no such file"),
         (["model", "opps"], 2, "No such command 'opps'"),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_mistake_is_named_with_the_documented_exit_code(
     arguments: list[str], code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
