@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from vmstore.arch import PAGE_SIZE
 from vmstore.owner import SlotOwner
+from vmstore.spaces import CursorEntry, RequiresError, VmIoEntry, VmSpaceEntry
 from vmstore.world import World
 
 # Registries of handles; the raw ones hold forgotten handles. In `Registry` order everywhere.
@@ -18,10 +19,6 @@ SEGMENT: Final = "segment"
 RAW_SEGMENT: Final = "raw_segment"
 UNIQUE: Final = "unique"
 RAW_UNIQUE: Final = "raw_unique"
-
-
-class RequiresError(Exception):
-    """A store helper was called where its `requires` does not hold; nothing was changed."""
 
 
 class SegmentEntry(NamedTuple):
@@ -69,9 +66,9 @@ class VmStore:
         self.raw_segments: dict[int, SegmentEntry] = {}
         self.unique_frames: dict[int, int] = {}
         self.raw_uniques: dict[int, int] = {}
-        self.vm_spaces: dict[int, object] = {}
-        self.cursors: dict[int, object] = {}
-        self.vm_ios: dict[int, object] = {}
+        self.vm_spaces: dict[int, VmSpaceEntry] = {}
+        self.cursors: dict[int, CursorEntry] = {}
+        self.vm_ios: dict[int, VmIoEntry] = {}
         self.stamp = 1
         self.touched: list[SlotOwner] = []
         self.fresh: list[tuple[str, int]] = []

@@ -1,0 +1,25 @@
+"""Ratios of one run, with room for the noise of shared machines; absolute speed is not asserted."""
+
+from vmfuzz.bench import speed
+
+
+def test_checking_costs_little_and_does_not_grow_with_memory() -> None:
+    report = speed.measure(rounds=2)
+
+    assert report.ratios["checked_vs_exec"] <= 4.0
+    assert report.ratios["incremental_vs_full.64"] >= 10
+    assert report.ratios["incremental_vs_full.16384"] >= 1000
+    assert report.ratios["cost_262144_vs_64"] <= 1.5
+    assert report.ratios["swarm_vs_hypothesis"] >= 40
+    assert report.rates["swarm.frame_ops"] > 10_000
+
+
+def test_the_recorded_traces_run_the_same_unchecked() -> None:
+    """The premise of the comparison: both sides execute the same ops to the end."""
+    traces = speed.recorded_traces(speed.BASE)
+
+    assert len(traces) == 60
+    for ops in traces[:10]:
+        speed.run_exec(ops, speed.BASE)
+        speed.run_checked(ops, speed.BASE)
+    assert sum(map(len, traces)) > 3_000
