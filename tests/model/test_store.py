@@ -5,7 +5,8 @@ import pytest
 from vmstore.clauses.breakers import COVERED, SHARED, healthy
 from vmstore.clauses.check import everything, violations
 from vmstore.step import State
-from vmstore.store import RequiresError, VmStore
+from vmstore.spaces import RequiresError
+from vmstore.store import VmStore
 from vmstore.world import World
 
 P = 0x1000
