@@ -62,32 +62,32 @@ def shares(plan: Plan, engines: list[str]) -> list[tuple[str, Plan]]:
 
 
 def run_campaign(
+    campaign: Campaign,
     plan: Plan,
     engines: list[str],
     *,
     stop_on: StopOn = "first",
     out: Path | None = None,
-    on_progress: Callable[[str, Progress, Campaign], None] = lambda _name, _p, _c: None,
-) -> Campaign:
-    """Run the engines one after another and keep what they find.
+    on_progress: Callable[[str, Progress], None] = lambda _name, _progress: None,
+) -> None:
+    """Run the engines one after another and put what they find into `campaign`.
 
+    The caller owns `campaign`, so that an interrupted run still shows what it found.
     A finding counts when its trace replayed twice to the same signature. `stop_on`: `first` ends
     the run at any finding, `new` at one that `out` does not hold yet, `never` uses the budget up.
     Errors: VmfuzzError for an unknown engine or an unwritable folder.
     """
-    campaign = Campaign()
     sources = [(engine(name), share) for name, share in shares(plan, engines)]
     for source, share in sources:
         progress = campaign.progress[source.name] = Progress()
 
         def tick(name: str = source.name, current: Progress = progress) -> None:
-            on_progress(name, current, campaign)
+            on_progress(name, current)
 
         for found in source.run(share, progress, tick):
             is_new = _record(campaign, plan, found, out)
             if stop_on == "first" or (stop_on == "new" and is_new):
-                return campaign
-    return campaign
+                return
 
 
 def _record(campaign: Campaign, plan: Plan, found: Found, out: Path | None) -> bool:

@@ -8,8 +8,8 @@ from vmstore.arch import MAX_LIST_ID, PAGE_SIZE, REF_COUNT_MAX
 from vmstore.variants import PROFILES, VARIANT_BY_NAME
 
 LIMITS: Final[dict[str, tuple[int, int]]] = {
-    "frames": (1, 1 << 24),
-    "pt_frames": (0, 1 << 24),
+    "frames": (1, 1 << 20),
+    "pt_frames": (0, 1 << 20),
     "cpus": (1, 64),
     "levels": (2, 5),
     "entries": (2, 512),

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -170,7 +172,7 @@ def test_the_doctor_finds_the_installation_fit() -> None:
         (["fuzz", "--check", "outcom"], 2, "unknown check 'outcom' (did you mean 'outcome'?)"),
         (["fuzz", "--fault", "nope"], 2, "--fault: unknown fault 'nope'"),
         (["fuzz", "--world", "frames"], 2, "expected KEY=VALUE, such as frames=64"),
-        (["fuzz", "--world", "frames=-1"], 2, "world frames=-1: allowed are 1 to 16777216"),
+        (["fuzz", "--world", "frames=-1"], 2, "world frames=-1: allowed are 1 to 1048576"),
         (["fuzz", "--world", "rc_max=99999999999999999999"], 2, "world rc_max="),
         (["fuzz", "--world", "variant.push_back=x"], 2, "allowed are append, before-last"),
         (["fuzz", "--steps", "10", "--out", "/dev/null/x"], 2, "cannot create: Not a directory"),
@@ -207,6 +209,23 @@ def test_an_exception_of_ours_exits_3_and_is_no_finding(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "internal error: RuntimeError: boom" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_interrupted_run_shows_what_it_did_and_exits_130(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vmfuzz", "fuzz", "--time", "60s"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    time.sleep(2.5)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert output.splitlines()[-1] == "interrupted; 0 signatures found so far"
+    assert "Traceback" not in errors
 
 
 def test_a_closed_pipe_is_no_error() -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from vmstore.clauses.breakers import COVERED, SHARED, healthy
 from vmstore.clauses.check import everything, violations
-from vmstore.step import State
 from vmstore.spaces import RequiresError
+from vmstore.step import State
 from vmstore.store import VmStore
 from vmstore.world import World
 

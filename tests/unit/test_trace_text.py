@@ -131,7 +131,7 @@ def test_recorded_ok_without_value_is_the_shared_constant_by_value() -> None:
         (HEAD + "f0 = list_new()", "t:2:1: the 'world' line must come first, got 'f0'"),
         (HEAD + "world\nworld", "t:3:1: a second 'world' line"),
         (HEAD + "world frmes=3", "t:2:7: unknown world key 'frmes' (did you mean 'frames'?)"),
-        (HEAD + "world frames=0", "t:2:7: world frames=0: allowed are 1 to 16777216"),
+        (HEAD + "world frames=0", "t:2:7: world frames=0: allowed are 1 to 1048576"),
         (HEAD + "world frames=x", "t:2:7: world frames='x': a number is needed"),
         (HEAD + "world cpus=2 cpus=2", "t:2:14: 'cpus' is given twice"),
         (HEAD + "world frames", "t:2:7: 'frames' is no key=value"),

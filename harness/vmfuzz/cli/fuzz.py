@@ -103,10 +103,15 @@ def command(
         raise VmfuzzError(f"--engine {engines}: an engine is named twice")
     if out is not None:
         check_folder(out)
-    line = ProgressLine(plan.seconds, plan.steps)
-    campaign = run_campaign(plan, names, stop_on=stop_on, out=out, on_progress=line)
+    campaign = Campaign()
+    line = ProgressLine(campaign, plan.seconds, plan.steps)
+    interrupted = False
+    try:
+        run_campaign(campaign, plan, names, stop_on=stop_on, out=out, on_progress=line)
+    except KeyboardInterrupt:
+        interrupted = True
     line.close()
-    code = exit_code(campaign)
+    code = Exit.INTERRUPTED if interrupted else exit_code(campaign)
     if as_json:
         print_json(as_document(campaign, plan, code))
     else:
@@ -181,6 +186,9 @@ def _last_lines(say: object, campaign: Campaign, plan: Plan, out: Path | None, c
     if stored is None and code is Exit.CLEAN:
         checks = ", ".join(name for name in CHECKS if name in plan.checks)
         say(f"clean: nothing found (checked {checks} after every step)")
+        return
+    if code is Exit.INTERRUPTED:
+        say(f"interrupted; {len(campaign.findings)} signatures found so far")
         return
     if stored is None:
         say(f"inconclusive: {campaign.unreproducible} findings did not replay")

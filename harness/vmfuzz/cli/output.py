@@ -28,13 +28,14 @@ def print_json(value: Any) -> None:  # any JSON value
 class ProgressLine:
     """Reports a campaign's progress. Effect: writes to stderr only."""
 
-    def __init__(self, seconds: float | None, steps: int | None) -> None:
+    def __init__(self, campaign: Campaign, seconds: float | None, steps: int | None) -> None:
+        self.campaign = campaign
         self.limit = f"of {seconds:.0f}s" if seconds else f"of {steps:,} steps" if steps else ""
         self.console = Console(file=sys.stderr, highlight=False)
         self.started = monotonic()
         self.shown = self.started
 
-    def __call__(self, name: str, progress: Progress, campaign: Campaign) -> None:
+    def __call__(self, name: str, progress: Progress) -> None:
         """Show the state of the run, at most as often as a reader can use."""
         now = monotonic()
         live = self.console.is_terminal
@@ -45,7 +46,7 @@ class ProgressLine:
         rate = progress.steps / progress.seconds if progress.seconds else 0.0
         line = (
             f"{name}: {spent:.0f}s {self.limit}, {progress.steps:,} steps, {rate:,.0f}/s,"
-            f" {len(campaign.findings)} findings"
+            f" {len(self.campaign.findings)} findings"
         )
         if live:
             self.console.print(f"\r\x1b[2K{line}", end="", markup=False)
