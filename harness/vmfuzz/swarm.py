@@ -29,9 +29,11 @@ MAX_TRACE: Final = 400
 BATCH: Final = 8  # traces that share a configuration: drawing one costs as much as 30 ops
 KINDS: Final = tuple(kind.name for kind in HANDLE_KINDS.values())
 _SEGMENT: Final = KINDS.index("segment")
+_NOTHING: Final = len(KINDS)
 _BYTES_PER_OP: Final = 24
 _TRIES: Final = 8
 _LONGEST: Final = 32  # pages of the longest segment asked for, whatever the size of memory
+_ANYWHERE: Final = 32  # a byte below takes any page of the pool, or a boundary
 _LOOKS: Final = 3  # pages looked at for one that is live, or unused, as wanted
 _ENOUGH: Final = 5  # live handles of a kind at which claiming more becomes rare
 _SOURCES: Final = ("frame_from_unused", "segment_from_unused", "unique_from_unused")
@@ -71,6 +73,9 @@ def fuzz_world(rng: Random, base: World, pinned: frozenset[str]) -> World:
         settings.pop("entries", None)
         settings.pop("pt_frames", None)
     return base.changed(**settings)
+
+
+Builder = Callable[["SwarmTrace"], Any]
 
 
 class SwarmConfig:
@@ -119,6 +124,7 @@ class SwarmTrace:
         self.owners = state.view.store.owners
         self.draw: Draw = iter(rng.randbytes((MAX_TRACE + 8) * _BYTES_PER_OP)).__next__
         self.pools: list[list[int]] = [[] for _ in KINDS]
+        self.pools.append([0])  # at _NOTHING: what an op that needs no handle needs
         self.next_ids = [0] * len(KINDS)
         self.last_paddr = 0
         self.last_segment = -1
@@ -129,13 +135,11 @@ class SwarmTrace:
         amount = len(plans)
         for _ in range(_TRIES):
             plan = plans[draw() % amount]
-            for kind in plan.needs:
-                if not pools[kind]:
-                    break
-            else:
-                if plan.guard is None or plan.guard(self):
-                    op: Op = plan.make(*[generate(self) for generate in plan.fields])
-                    return op
+            if not pools[plan.need] or not pools[plan.need_too]:
+                continue
+            if plan.guard is None or plan.guard(self):
+                op: Op = plan.build(self)
+                return op
         return _fallback(self)
 
     def settle(self, op: Op) -> None:
@@ -172,30 +176,25 @@ def _paddr(g: SwarmTrace) -> int:
     return g.last_paddr
 
 
-def _unused_paddr(g: SwarmTrace) -> int:
-    """Prefer a page that nobody refers to; now and then any address."""
-    return _paddr_of(g, live=False)
+def _paddr_near(*, live: bool) -> Callable[[SwarmTrace], int]:
+    """Prefer a page that somebody (or nobody) refers to; now and then take any address."""
 
+    def generate(g: SwarmTrace) -> int:
+        choice = g.draw()
+        if choice < _ANYWHERE:
+            return _paddr(g)
+        owners, pages = g.owners, g.pages
+        amount = len(pages)
+        index = pages[choice % amount]
+        for offset in range(_LOOKS):
+            index = pages[(choice + offset) % amount]
+            owner = owners.get(index)
+            if (owner is not None and (owner.uniques > 0 or owner.references() > 0)) == live:
+                break
+        g.last_paddr = index * PAGE_SIZE
+        return g.last_paddr
 
-def _live_paddr(g: SwarmTrace) -> int:
-    """Prefer a page that somebody refers to; now and then any address."""
-    return _paddr_of(g, live=True)
-
-
-def _paddr_of(g: SwarmTrace, *, live: bool) -> int:
-    choice = g.draw()
-    if choice < 32:
-        return _paddr(g)
-    owners, pages = g.owners, g.pages
-    amount = len(pages)
-    index = pages[choice % amount]
-    for offset in range(_LOOKS):
-        index = pages[(choice + offset) % amount]
-        owner = owners.get(index)
-        if (owner is not None and (owner.uniques > 0 or owner.references() > 0)) == live:
-            break
-    g.last_paddr = index * PAGE_SIZE
-    return g.last_paddr
+    return generate
 
 
 def _paddr_end(g: SwarmTrace) -> int:
@@ -334,28 +333,42 @@ def _split_offset(g: SwarmTrace) -> int:
     return special[g.draw() % len(special)]
 
 
-class _OpPlan:
-    """How to make one kind of op: the handle kinds it needs, one generator per field."""
+def _builder(make: type, fields: tuple[Callable[[SwarmTrace], Any], ...]) -> Builder:
+    """Return a function that draws every field and makes the op; unrolled, as it runs per step."""
+    if len(fields) == 1:
+        (only,) = fields
+        return lambda g: make(only(g))
+    if len(fields) == 2:
+        first, second = fields
+        return lambda g: make(first(g), second(g))
+    if len(fields) == 3:
+        one, two, three = fields
+        return lambda g: make(one(g), two(g), three(g))
+    return lambda g: make(*[generate(g) for generate in fields])
 
-    __slots__ = ("fields", "guard", "make", "name", "needs", "needs_link", "weight")
+
+class _OpPlan:
+    """How to make one kind of op: the one or two handle kinds it needs, and how to draw it."""
+
+    __slots__ = ("build", "guard", "name", "need", "need_too", "needs_link", "weight")
 
     def __init__(self, declaration: Declaration) -> None:
         self.name = declaration.name
-        self.make = declaration.op
-        self.needs = tuple(
-            dict.fromkeys(KINDS.index(f.kind.name) for f in declaration.handles if f.kind)
-        )
-        self.fields = tuple(_generator(field) for field in declaration.fields)
-        nearby = _unused_paddr if self.name in _SOURCES else _live_paddr
-        self.fields = tuple(nearby if f is _paddr else f for f in self.fields)
+        kinds = [KINDS.index(f.kind.name) for f in declaration.handles if f.kind]
+        needs = [*dict.fromkeys(kinds), _NOTHING, _NOTHING]
+        self.need, self.need_too = needs[:2]
+        nearby = _paddr_near(live=self.name not in _SOURCES)
+        fields = tuple(_generator(field) for field in declaration.fields)
+        fields = tuple(nearby if f is _paddr else f for f in fields)
         self.weight = 1 if declaration.op in _READERS else 3
         self.guard: Callable[[SwarmTrace], bool] | None = None
         self.needs_link = declaration.area == "linked_list"
-        if not self.needs and declaration.destinations[0].kind:
+        if not kinds and declaration.destinations[0].kind:
             self.guard = _claim_guard(KINDS.index(declaration.destinations[0].kind.name))
         if declaration.op is segment.SegmentSplit:
             self.guard = _can_split
-            self.fields = (*self.fields[:2], _split_segment, _split_offset)
+            fields = (*fields[:2], _split_segment, _split_offset)
+        self.build = _builder(declaration.op, fields)
 
 
 _READERS: Final = frozenset(
@@ -406,5 +419,5 @@ def _enabled(rng: Random) -> list[_OpPlan]:
 def _fallback(g: SwarmTrace) -> Op:
     """Return an op that needs no handle: nothing that was chosen can run."""
     plan = _BY_NAME[_SOURCES[g.draw() % len(_SOURCES)]]
-    op: Op = plan.make(*[generate(g) for generate in plan.fields])
+    op: Op = plan.build(g)
     return op

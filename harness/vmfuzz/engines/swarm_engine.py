@@ -86,7 +86,8 @@ def generate_and_run(
         op = next_op()
         append(op)
         finding = step(op)
-        key = (op.__class__, outcome_word(session.outcome))
+        outcome = session.outcome
+        key = (op.__class__, "ok" if outcome is OK else outcome_word(outcome))
         seen[key] = seen.get(key, 0) + 1
         if finding is not None or session.is_over:
             break
