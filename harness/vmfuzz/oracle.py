@@ -144,6 +144,7 @@ class Session:
         for quirk in machine.quirks:
             self.quirks[quirk] = self.quirks.get(quirk, 0) + 1
         codes = machine.hazards + (machine.quirks if self.strict else [])
+        machine.quirks, machine.hazards = [], []
         if not codes:
             return None
         text = "undefined behaviour or a known upstream defect was reached"

@@ -99,10 +99,6 @@ class State:
             machine.events = []
         if view.events:
             view.events = []
-        if machine.quirks:
-            machine.quirks = []
-        if machine.hazards:
-            machine.hazards = []
 
     def abandon(self, kind: str, handle: int) -> None:
         """Take a live handle's id away: a failed op gave the object back, no trace can name it.

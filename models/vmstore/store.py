@@ -107,21 +107,25 @@ class VmStore:
             raise RequiresError(f"frame {fid} is already registered")
         self.frames[fid] = paddr
         self.fresh.append((FRAME, fid))
-        owner = self.owner_at(paddr)
+        owner = self.owners.get(paddr // PAGE_SIZE) or self.owner_at(paddr)
         owner.handles += 1
         owner.obligations += 1
         if owner.stamp != self.stamp:
-            self.touch(owner)
+            owner.stamp = self.stamp
+            self.touched.append(owner)
 
     def extract_frame(self, fid: int) -> SlotOwner:
         """Take a shared handle out. Requires: `fid` live. Effect: H - 1 at its page."""
         if fid not in self.frames:
             raise RequiresError(f"frame {fid} is not registered")
-        owner = self.owner_at(self.frames.pop(fid))
+        paddr = self.frames.pop(fid)
+        owner = self.owners.get(paddr // PAGE_SIZE) or self.owner_at(paddr)
         owner.handles -= 1
-        self._redeem(owner)
+        if owner.obligations:
+            owner.obligations -= 1
         if owner.stamp != self.stamp:
-            self.touch(owner)
+            owner.stamp = self.stamp
+            self.touched.append(owner)
         return owner
 
     def forget_frame(self, fid: int, rid: int) -> int:
@@ -154,21 +158,25 @@ class VmStore:
             raise RequiresError(f"unique {uid} is already registered")
         self.unique_frames[uid] = paddr
         self.fresh.append((UNIQUE, uid))
-        owner = self.owner_at(paddr)
+        owner = self.owners.get(paddr // PAGE_SIZE) or self.owner_at(paddr)
         owner.uniques += 1
         owner.obligations += 1
         if owner.stamp != self.stamp:
-            self.touch(owner)
+            owner.stamp = self.stamp
+            self.touched.append(owner)
 
     def extract_unique(self, uid: int) -> SlotOwner:
         """Take an exclusive handle out. Requires: `uid` live. Effect: U - 1 at its page."""
         if uid not in self.unique_frames:
             raise RequiresError(f"unique {uid} is not registered")
-        owner = self.owner_at(self.unique_frames.pop(uid))
+        paddr = self.unique_frames.pop(uid)
+        owner = self.owners.get(paddr // PAGE_SIZE) or self.owner_at(paddr)
         owner.uniques -= 1
-        self._redeem(owner)
+        if owner.obligations:
+            owner.obligations -= 1
         if owner.stamp != self.stamp:
-            self.touch(owner)
+            owner.stamp = self.stamp
+            self.touched.append(owner)
         return owner
 
     def forget_unique(self, uid: int, rid: int) -> int:
@@ -220,12 +228,14 @@ class VmStore:
         self.segments[sid] = SegmentEntry(start, end)
         self.fresh.append((SEGMENT, sid))
         mint = 1 if minted or self.ledger_is_exact else 0
+        owners, stamp = self.owners, self.stamp
         for index in range(start // PAGE_SIZE, end // PAGE_SIZE):
-            owner = self.owner(index)
+            owner = owners.get(index) or self.owner(index)
             owner.covers += 1
             owner.obligations += mint
-            if owner.stamp != self.stamp:
-                self.touch(owner)
+            if owner.stamp != stamp:
+                owner.stamp = stamp
+                self.touched.append(owner)
 
     def extract_segment(self, sid: int, *, redeemed: bool = True) -> SegmentEntry:
         """Take a segment out. Requires: `sid` live. Effect: C - 1 at every page of its range."""
@@ -235,8 +245,8 @@ class VmStore:
         for index in range(entry.start // PAGE_SIZE, entry.end // PAGE_SIZE):
             owner = self.owner(index)
             owner.covers -= 1
-            if redeemed:
-                self._redeem(owner)
+            if redeemed and owner.obligations:
+                owner.obligations -= 1
             if owner.stamp != self.stamp:
                 self.touch(owner)
         return entry
@@ -277,10 +287,6 @@ class VmStore:
             raise RequiresError(f"segment {sid} is already registered")
         self.segments[sid] = self.raw_segments.pop(rid)
         self.fresh.append((SEGMENT, sid))
-
-    def _redeem(self, owner: SlotOwner) -> None:
-        if owner.obligations > 0:
-            owner.obligations -= 1
 
     # -- the ledger ----------------------------------------------------------------------------
 

@@ -112,8 +112,7 @@ def list_drop(m: Machine, op: ListDrop) -> Outcome:
         return BORROWED
     del m.lists[op.list]
     while (taken := _take_current(m, CursorMut(held, held.head.front))) is not None:
-        m.cells.store_ref_count(taken, 0)
-        meta.drop_last_in_place(m, taken)
+        meta.drop_unique(m, taken)
         allocator.dealloc(m, taken)
     return OK
 

@@ -42,7 +42,7 @@ class Machine:
 
     `frames`, `uniques` and their raw twins map handle ids to slots (a handle is a slot pointer);
     `events` are what the recorder saw in this step; `hazards` are codes of undefined behaviour
-    reached in this step, `quirks` the ids of upstream's own live bugs met in it.
+    reached and `quirks` the ids of upstream's own live bugs met, until somebody takes them out.
     """
 
     __slots__ = (

@@ -102,6 +102,28 @@ def drop_shared(m: Machine, slot: Slot) -> None:
     allocator.dealloc(m, slot)
 
 
+def drop_unique(m: Machine, slot: Slot) -> None:
+    """Free an exclusive slot: 0, teardown, UNUSED; the caller tells the allocator or not.
+
+    Source: `Drop for UniqueFrame`, `UniqueFrame::reset_as_unused`.
+    """
+    m.cells.store_ref_count(slot, 0)
+    drop_last_in_place(m, slot)
+
+
+def unique_to_shared(m: Machine, slot: Slot) -> None:
+    """Give up exclusiveness: UNIQUE becomes 1, unconditionally. Source: `Frame::from`."""
+    m.cells.store_ref_count(slot, 1)
+
+
+def shared_to_unique(m: Machine, slot: Slot) -> bool:
+    """Take exclusiveness if the count is 1: compare-exchange 1 to UNIQUE. Returns success.
+
+    Source: `UniqueFrame::try_from`.
+    """
+    return m.cells.compare_exchange(slot, 1, REF_COUNT_UNIQUE) == 1
+
+
 def drop_last_in_place(m: Machine, slot: Slot) -> None:
     """Tear the metadata down, then mark the slot unused. Source: `drop_last_in_place`.
 

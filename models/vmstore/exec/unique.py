@@ -1,6 +1,6 @@
 """Exclusive frame handles. Source: `ostd/src/mm/frame/unique.rs`, frames.md 9."""
 
-from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE
+from vmstore.arch import PAGE_SIZE
 from vmstore.exec import allocator, meta
 from vmstore.exec.machine import Machine
 from vmstore.ops.unique import (
@@ -76,7 +76,7 @@ def unique_into_shared(m: Machine, op: UniqueIntoShared) -> Outcome:
     """Give up exclusiveness: UNIQUE becomes 1. No checks."""
     slot = m.uniques.pop(op.unique)
     if not m.faults.into_shared_keeps_unique:
-        m.cells.store_ref_count(slot, 1)
+        meta.unique_to_shared(m, slot)
     m.frames[op.dst] = slot
     return OK
 
@@ -86,7 +86,7 @@ def unique_try_from_shared(m: Machine, op: UniqueTryFromShared) -> Outcome:
     slot = m.frames[op.frame]
     if m.faults.try_unique_ignores_covers and slot.ref_count == 2:
         m.cells.store_ref_count(slot, 1)
-    if m.cells.compare_exchange(slot, 1, REF_COUNT_UNIQUE) != 1:
+    if not meta.shared_to_unique(m, slot):
         return SHARED
     m.uniques[op.dst] = m.frames.pop(op.frame)
     return OK
@@ -95,8 +95,7 @@ def unique_try_from_shared(m: Machine, op: UniqueTryFromShared) -> Outcome:
 def unique_drop(m: Machine, op: UniqueDrop) -> Outcome:
     """Free the page: count 0, teardown, UNUSED, one call to the allocator."""
     slot = m.uniques.pop(op.unique)
-    m.cells.store_ref_count(slot, 0)
-    meta.drop_last_in_place(m, slot)
+    meta.drop_unique(m, slot)
     allocator.dealloc(m, slot)
     return OK
 
@@ -104,8 +103,7 @@ def unique_drop(m: Machine, op: UniqueDrop) -> Outcome:
 def unique_reset_as_unused(m: Machine, op: UniqueResetAsUnused) -> Outcome:
     """Tear the slot down as `unique_drop`, but do not tell the allocator."""
     slot = m.uniques.pop(op.unique)
-    m.cells.store_ref_count(slot, 0)
-    meta.drop_last_in_place(m, slot)
+    meta.drop_unique(m, slot)
     if m.faults.reset_calls_dealloc:
         allocator.dealloc(m, slot)
     return OK

@@ -100,7 +100,7 @@ class View:
             return NOT_ALIGNED
         if paddr >= self.max_paddr:
             return OUT_OF_BOUND
-        owner = self.store.owner_at(paddr)
+        owner = self.store.owners.get(paddr // PAGE_SIZE) or self.store.owner_at(paddr)
         if owner.uniques:
             return UNIQUE
         return IN_USE if owner.references() else None
