@@ -184,7 +184,9 @@ class Session:
             name = str(seen[at][0])
         clause, text = _EVENT_CLAUSES[name]
         witness = f"seen {_show_events(seen)}, expected {_show_events(expected)}"
-        return self._finding(op, clause, text, "frames.md 17", witness)
+        return self._finding(
+            op, clause, text, "AnyFrameMeta::on_drop, GlobalFrameAllocator::dealloc", witness
+        )
 
     def _clause_finding(self, op: Op | None, found: list[Violation]) -> Finding | None:
         if not found:

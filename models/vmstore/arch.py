@@ -23,17 +23,17 @@ class AddressOverflow(ArithmeticError):
 
 
 def frame_to_index(paddr: int) -> int:
-    """Return the slot index of the page that contains `paddr`. Source: frames.md 2."""
+    """Return the slot index of the page that contains `paddr`."""
     return paddr // PAGE_SIZE
 
 
 def index_to_frame(index: int) -> int:
-    """Return the physical address of page `index`. Source: frames.md 2."""
+    """Return the physical address of page `index`."""
     return index * PAGE_SIZE
 
 
 def index_to_meta(index: int) -> int:
-    """Return the virtual address of metadata slot `index`. Source: frames.md 2."""
+    """Return the virtual address of metadata slot `index`."""
     return META_BASE + index * META_SLOT_SIZE
 
 
@@ -41,7 +41,7 @@ def frame_to_meta(paddr: int, *, debug: bool = True) -> int:
     """Return the slot address for `paddr`; a misaligned address maps to its page's slot.
 
     Errors: AddressOverflow in a debug build when the sum leaves 64 bits; a release build wraps.
-    Source: frames.md 2, MAP.1 to MAP.4.
+    Source: `mapping::frame_to_meta`.
     """
     vaddr = META_BASE + paddr // PAGE_SIZE * META_SLOT_SIZE
     if vaddr > U64_MASK and debug:
@@ -53,7 +53,7 @@ def meta_to_frame(vaddr: int, *, debug: bool = True) -> int:
     """Return the physical address whose slot contains `vaddr`.
 
     Errors: AddressOverflow in a debug build when `vaddr` is below the metadata range; a release
-    build wraps. Source: frames.md 2.
+    build wraps. Source: `mapping::meta_to_frame`.
     """
     if vaddr < META_BASE and debug:
         raise AddressOverflow(f"meta_to_frame({vaddr:#x}) underflows")
@@ -61,7 +61,7 @@ def meta_to_frame(vaddr: int, *, debug: bool = True) -> int:
 
 
 def meta_to_index(vaddr: int) -> int:
-    """Return the slot index of the metadata address `vaddr`. Source: frames.md 2."""
+    """Return the slot index of the metadata address `vaddr`."""
     return frame_to_index(meta_to_frame(vaddr))
 
 

@@ -18,7 +18,7 @@ class Slot:
 
     `vtable` is the metadata kind, empty while uninitialised; `stored` says whether the storage is
     initialised; `prev` and `next` are page indices and mean something for kind `link` only.
-    Source: frames.md 3.1.
+    Source: `MetaSlot`.
     """
 
     __slots__ = (

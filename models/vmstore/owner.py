@@ -14,7 +14,7 @@ class SlotOwner:
     U (live, raw, in a list), `forgotten` how many of H and U are raw or in a list, `deferred` D,
     `links` a table's own references to a page-table node, `leaked` references that a panic or
     abort is known to lose. `obligations` is the multiplicity of the slot in `frame_obligations`.
-    Source: store.md 2.2 and 6.
+    Source: vostd `MetaSlotOwner`, `handle_count`, `segment_cover_count`.
     """
 
     __slots__ = (

@@ -17,16 +17,16 @@ QUIRKS: Final = (
     Quirk(
         "empty-segment-reads-foreign-frame",
         "converting an empty segment reads the metadata of a page that it does not own",
-        "frames.md 16.1 K2; asterinas issue 3920",
+        "asterinas issue 3920",
     ),
     Quirk(
         "slice-wraps-outside-parent",
         "a slice whose offsets wrap lies outside of its parent (variant slice_check=wrapping-sum)",
-        "frames.md 16.1 K1; asterinas issue 3165",
+        "asterinas issue 3165, fixed by 43bc501c4",
     ),
     Quirk(
         "reference-count-panics-at-max",
         "reading a legal count of REF_COUNT_MAX panics in a debug build",
-        "frames.md 16.4 D7",
+        "Frame::reference_count asserts < REF_COUNT_MAX, inc_ref_count allows it",
     ),
 )

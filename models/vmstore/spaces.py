@@ -1,7 +1,7 @@
 """Entries and helpers of the address-space registries: spaces, cursors, readers and writers.
 
 No op fills these registries yet; the helpers keep what the store's other clauses rely on: a space
-outlives everything that refers to it. Source: store.md 2.2, 7.
+outlives everything that refers to it. Source: vostd `VmStore::{extract, insert}_*`.
 """
 
 from dataclasses import dataclass

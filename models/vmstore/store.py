@@ -2,7 +2,7 @@
 
 Driven by (op, outcome) alone, never by exec state. Counts per slot are kept by the helpers that
 insert and extract entries; the full check recomputes them from the registries.
-Source: store.md 2, 6, 7 and the seed documents' `VmStore`.
+Source: vostd `VmStore`.
 """
 
 from typing import Final, NamedTuple

@@ -40,7 +40,7 @@ VARIANTS: Final = (
         vostd="before-last",
         seed="before-last",
         text="LinkedList::push_back appends, or inserts before the last element",
-        source="frames.md 11.4, DIF.12, AX-32",
+        source="LinkedList::push_back",
     ),
     Variant(
         "slice_check",
@@ -49,7 +49,7 @@ VARIANTS: Final = (
         vostd="offsets",
         seed="wrapping-sum",
         text="Segment::slice checks its offsets, or the sums start + offset after they wrapped",
-        source="frames.md 10.6, 16.1 K1; seed 003 assumes the sums do not overflow",
+        source="asterinas issue 3165; seed 003 assumes the sums do not overflow",
     ),
     Variant(
         "top_page",
@@ -58,7 +58,7 @@ VARIANTS: Final = (
         vostd="accepted",
         seed="accepted",
         text="Segment::from_unused accepts a range that ends exactly at max_paddr, or rejects it",
-        source="frames.md 10.1, 16.1 K3; seeds 000 and 003 accept, the era of seed 001 rejects",
+        source="asterinas 14dc4752f; seeds 000 and 003 accept, the era of seed 001 rejects",
     ),
     Variant(
         "rollback",
@@ -67,7 +67,7 @@ VARIANTS: Final = (
         vostd="released",
         seed="released",
         text="Segment::from_unused releases the pages before the failing one, or leaks them",
-        source="frames.md 15; seed 003 releases, the era of seed 001 leaks",
+        source="asterinas 1bbed2e07; seed 003 releases, the era of seed 001 leaks",
     ),
     Variant(
         "slot_presence",
@@ -76,7 +76,7 @@ VARIANTS: Final = (
         vostd="always",
         seed="always",
         text="slot permissions stay parked in the region, or leave it while the page is live",
-        source="frames.md 5.3, 15; seeds 000, 002 and 003 always, seed 001 extracted",
+        source="MetaRegionOwners; seeds 000, 002 and 003 always, seed 001 extracted",
     ),
     Variant(
         "debug_assertions",
@@ -85,7 +85,7 @@ VARIANTS: Final = (
         vostd="omitted",
         seed="omitted",
         text="debug assertions of the frame layer exist in a debug build, or not at all",
-        source="frames.md 15",
+        source="vostd omits nearly all of them",
     ),
     Variant(
         "dealloc_upcall",
@@ -94,7 +94,7 @@ VARIANTS: Final = (
         vostd="omitted",
         seed="omitted",
         text="the last drop of a page tells the allocator, or not",
-        source="frames.md 4.2, 15",
+        source="Drop for Frame; vostd leaves the call out",
     ),
     Variant(
         "ledger",
@@ -103,7 +103,7 @@ VARIANTS: Final = (
         vostd="literal",
         seed="literal",
         text="frame_obligations counts every owner, or moves exactly as the proof's contracts say",
-        source="frames.md 5.5, 16.2 G3 G5",
+        source="MetaRegionOwners::frame_obligations",
     ),
 )
 

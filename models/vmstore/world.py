@@ -34,7 +34,6 @@ class World:
     Units: `frames` and `pt_frames` count pages; data pages lie at `[0, frames)`, the page-table
     pool at `[frames, frames + pt_frames)`, its first `kernel_nodes` being the kernel's own table.
     Errors: `WorldError` for a value out of `LIMITS` or `CHOICES`, or an unknown variant.
-    Source: vectors/README.md 2.
     """
 
     frames: int = 24

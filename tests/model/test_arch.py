@@ -1,4 +1,4 @@
-"""Address arithmetic: frames.md 18, cases 1 to 8, and the round trips MAP.1 to MAP.4."""
+"""Address arithmetic: edge cases 1 to 8, and the round trips MAP.1 to MAP.4."""
 
 import pytest
 from hypothesis import given

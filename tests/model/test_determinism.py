@@ -20,7 +20,8 @@ for fault in [None, *[f.id for f in CATALOGUE]]:
     plan = Plan(steps=1500, rng_seed=11, faults=(fault,) if fault else ())
     progress = Progress()
     for found in SwarmEngine().run(plan, progress, lambda: None):
-        digest.update(repr(found.finding).encode())
+        finding = found.finding
+        digest.update(f"{finding.signature} {finding.step} {finding.witness}".encode())
         digest.update(format_trace(found.trace).encode())
         digest.update(encode(cut(found)))
     digest.update(repr(sorted(progress.tally.items())).encode())

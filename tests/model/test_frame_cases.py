@@ -1,4 +1,4 @@
-"""Edge cases of the specification (frames.md 18), as traces with the outcomes written by hand.
+"""Edge cases of the frame layer, as traces with the outcomes written by hand.
 
 Every trace also runs under the oracle, so a wrong count or a missing event fails it too.
 """

@@ -140,7 +140,7 @@ def test_the_finding_block_is_the_same_text_everywhere() -> None:
         " are deferred\n"
         "  slot 0x2000: rc=1 storage=init vtable=unit in_list=0 usage=Frame H=0 P=0 C=2 U=0 D=0:"
         " rc=1, but H + P + C + D = 0 + 0 + 2 + 0 = 2\n"
-        "  source: store.md 6, accounting_inv\n"
+        "  source: vostd VmStore::accounting_inv\n"
         "  also broken: DER.5\n"
         "\n"
         "      world frames=8\n"

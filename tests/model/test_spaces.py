@@ -1,4 +1,4 @@
-"""Helpers of the address-space registries: HLP.1, HLP.4, HLP.5 (store.md 7)."""
+"""Helpers of the address-space registries: HLP.1, HLP.4, HLP.5."""
 
 from collections.abc import Callable
 

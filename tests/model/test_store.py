@@ -1,4 +1,4 @@
-"""`VmStore` helpers: HLP.1 to HLP.5 and the counting facts CNT.1 to CNT.6 (store.md 2.3, 7)."""
+"""`VmStore` helpers: HLP.1 to HLP.5 and the counting facts CNT.1 to CNT.6."""
 
 import pytest
 

@@ -1,11 +1,11 @@
-"""`accounting_inv`: the exact reference-count equation. Source: store.md 6."""
+"""`accounting_inv`: the exact reference-count equation."""
 
 from typing import Final
 
 from vmstore.arch import REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.clauses.registry import Clause, Group, SlotCase, count_name
 
-_SRC: Final = "store.md 6, accounting_inv"
+_SRC: Final = "vostd VmStore::accounting_inv"
 _I: Final[Group] = "invariants"
 _SENTINELS: Final = (REF_COUNT_UNUSED, REF_COUNT_UNIQUE)
 

@@ -1,4 +1,4 @@
-"""Component invariants: one slot (SLOT), the region's key sets (REG). store.md 4.1, 4.2."""
+"""Component invariants: one slot (SLOT), the region's key sets (REG)."""
 
 from typing import Final
 
@@ -12,11 +12,11 @@ from vmstore.arch import (
 )
 from vmstore.clauses.registry import Clause, Group, Scope, SlotCase, StoreCase
 
-_SLOT: Final = "store.md 4.1, MetaSlotOwner.inv"
-_REG: Final = "store.md 4.2, MetaRegionOwners.inv"
+_SLOT: Final = "vostd MetaSlotOwner::inv"
+_REG: Final = "vostd MetaRegionOwners::inv"
 _S: Final[Scope] = "slot"
 _I: Final[Group] = "invariants"
-_EXTRACTED: Final = "slot_presence=extracted takes live slots out of the region (frames.md 5.6)"
+_EXTRACTED: Final = "slot_presence=extracted takes live slots out of the region"
 
 
 def _unused(c: SlotCase) -> bool:

@@ -1,14 +1,14 @@
-"""Oracles beyond the proof's invariant: blind spots (XTRA) and derived facts (DER). store.md 6."""
+"""Oracles beyond the proof's invariant: blind spots (XTRA) and derived facts (DER)."""
 
 from typing import Final
 
 from vmstore.arch import REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.clauses.registry import Clause, Group, SlotCase, count_name
 
-_SRC: Final = "store.md 6"
+_SRC: Final = "beyond vostd VmStore::inv"
 _X: Final[Group] = "extra"
 _HANDLES: Final = "listed frames and raw handles are exclusive owners too"
-_RAW: Final = "a handle that was forgotten one by one has given its obligation back (frames.md 5.5)"
+_RAW: Final = "a handle that was forgotten one by one has given its obligation back"
 
 
 def _node_count(c: SlotCase) -> str:

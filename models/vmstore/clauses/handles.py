@@ -1,4 +1,4 @@
-"""Invariants of the handle types: Frame, UniqueFrame, Segment. Source: frames.md 7, 9, 10.
+"""Invariants of the handle types: Frame, UniqueFrame, Segment.
 
 They hold of every live handle of the store; most follow from the store's own invariant and name
 the same break from the handle's side.
@@ -10,11 +10,11 @@ from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, index_to_meta
 from vmstore.clauses.registry import Clause, Group, PageCase, SegmentCase
 
 _X: Final[Group] = "extra"
-_FRM: Final = "frames.md 7, Frame.inv and wf_with_region"
-_UNQ: Final = "frames.md 9.1, UniqueFrameOwner and global_inv"
-_SEG: Final = "frames.md 10.1, Segment.inv"
-_OWN: Final = "frames.md 10.1, SegmentOwner.inv and Segment.wf (seed 000)"
-_REL: Final = "frames.md 10.1, relate_regions"
+_FRM: Final = "vostd Frame::inv, wf_with_region"
+_UNQ: Final = "vostd UniqueFrameOwner::inv, global_inv"
+_SEG: Final = "vostd Segment::inv"
+_OWN: Final = "vostd SegmentOwner::inv, Segment::wf (2026-06)"
+_REL: Final = "vostd Segment::relate_regions"
 _G3: Final = {"vostd": "G3", "seed": "G3"}
 
 

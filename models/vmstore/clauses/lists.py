@@ -1,4 +1,4 @@
-"""Invariants of frame lists and their cursors. Source: store.md 12.1 (LST), frames.md 11.10."""
+"""Invariants of frame lists and their cursors. Source: vostd `ListStore`, `LinkedListOwner`."""
 
 from typing import Final
 
@@ -6,8 +6,8 @@ from vmstore.arch import REF_COUNT_UNIQUE
 from vmstore.cells import NONE
 from vmstore.clauses.registry import Clause, Group, ListCase, StoreCase
 
-_SRC: Final = "store.md 12.1, ListStore"
-_WF: Final = "frames.md 11.10"
+_SRC: Final = "vostd ListStore::inv"
+_WF: Final = "vostd LinkedListOwner::relate_region, LinkedList::wf"
 _X: Final[Group] = "extra"
 _V: Final[Group] = "view"
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from vmstore.clauses.registry import Clause, Group, PageCase, SegmentCase, SlotCase
 
-_SRC: Final = "frames.md 17 O4"
+_SRC: Final = "what the ops have written and granted"
 _V: Final[Group] = "view"
 
 

@@ -1,13 +1,13 @@
-"""`structural_inv`: everything of the store's invariant but the equation. Source: store.md 5."""
+"""`structural_inv`: everything of the store's invariant but the equation."""
 
 from typing import Final
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.clauses.registry import Clause, Group, PageCase, SegmentCase, SlotCase
 
-_SRC: Final = "store.md 5, structural_inv"
+_SRC: Final = "vostd VmStore::structural_inv"
 _I: Final[Group] = "invariants"
-_LISTS: Final = "upstream tags listed frames; the store of the proof has no lists (store.md 12.1)"
+_LISTS: Final = "upstream tags listed frames; the store of the proof has no lists"
 _DYN: Final = "from_in_use gives dynamic handles on page-table nodes (AX-21)"
 _EMPTY: Final = "empty segments are legal values upstream (AX-29)"
 

@@ -1,4 +1,4 @@
-"""The frame allocator as the memory-management code sees it. Source: frames.md 13.1."""
+"""The frame allocator as the memory-management code sees it: `GlobalFrameAllocator`."""
 
 from vmstore.arch import PAGE_SIZE
 from vmstore.cells import Slot

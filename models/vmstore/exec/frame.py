@@ -1,4 +1,4 @@
-"""Shared frame handles. Source: `ostd/src/mm/frame/mod.rs`, `frame_ref.rs`; frames.md 7, 8."""
+"""Shared frame handles. Source: `ostd/src/mm/frame/mod.rs`, `frame_ref.rs`."""
 
 from vmstore.arch import PAGE_SIZE
 from vmstore.cells import Slot

@@ -1,4 +1,4 @@
-"""Test hooks of the recorded programs. Source: vectors/README.md 4."""
+"""Test hooks of the recorded programs."""
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.exec.machine import Machine

@@ -1,4 +1,4 @@
-"""Frame lists and their cursor. Source: `ostd/src/mm/frame/linked_list.rs`, frames.md 11.
+"""Frame lists and their cursor. Source: `ostd/src/mm/frame/linked_list.rs`.
 
 Elements are forgotten unique frames: count UNIQUE, `in_list` holding the list's id. Ids come from
 one global counter, on the first use that needs one.

@@ -1,6 +1,6 @@
 """The metadata slot's life cycle: each atomic transition is one function, in the source's order.
 
-Source: `ostd/src/mm/frame/meta.rs`, frames.md 4 (transitions) and 6 (dropping).
+Source: `ostd/src/mm/frame/meta.rs`.
 """
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED

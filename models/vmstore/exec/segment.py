@@ -111,7 +111,7 @@ def segment_slice(m: Machine, op: SegmentSlice) -> Outcome:
 
 
 def _wrapping_slice(m: Machine, segment: Segment, op: SegmentSlice) -> tuple[int, int]:
-    """Check the sums instead of the offsets, as the code did before 2026-07 (frames.md 16.1 K1)."""
+    """Check the sums instead of the offsets, as the code did before asterinas 43bc501c4."""
     start, end = segment.start + op.start, segment.start + op.end
     if m.debug and (start > U64_MASK or end > U64_MASK):
         raise Unwinding("overflow")
@@ -190,7 +190,7 @@ def segment_to_usegment(m: Machine, op: SegmentToUsegment) -> Outcome:
 
 
 def _first_vtable(m: Machine, segment: Segment) -> str:
-    """Read the first page's vtable, even where the segment owns no page (frames.md 16.1 K2)."""
+    """Read the first page's vtable, even where the segment owns no page (issue 3920)."""
     if segment.start == segment.end:
         m.quirks.append("empty-segment-reads-foreign-frame")
         if segment.start >= m.max_paddr:

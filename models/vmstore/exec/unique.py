@@ -1,4 +1,4 @@
-"""Exclusive frame handles. Source: `ostd/src/mm/frame/unique.rs`, frames.md 9."""
+"""Exclusive frame handles. Source: `ostd/src/mm/frame/unique.rs`."""
 
 from vmstore.arch import PAGE_SIZE
 from vmstore.exec import allocator, meta

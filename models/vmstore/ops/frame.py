@@ -1,4 +1,4 @@
-"""Ops on shared frame handles. Source: `ostd/src/mm/frame/mod.rs`, frames.md 7."""
+"""Ops on shared frame handles. Source: `ostd/src/mm/frame/mod.rs`."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Ops on frame lists and their cursor. Source: `ostd/src/mm/frame/linked_list.rs`, frames.md 11.
+"""Ops on frame lists and their cursor. Source: `ostd/src/mm/frame/linked_list.rs`.
 
 While a cursor lives its list is borrowed: an op on the list is `Borrowed`, nothing happens.
 A handle whose metadata kind is not `link` cannot enter a list: `WrongType`, it goes back.

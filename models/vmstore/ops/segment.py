@@ -1,4 +1,4 @@
-"""Ops on segments. Source: `ostd/src/mm/frame/segment.rs`, frames.md 10."""
+"""Ops on segments. Source: `ostd/src/mm/frame/segment.rs`."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Ops on exclusive frame handles. Source: `ostd/src/mm/frame/unique.rs`, frames.md 9."""
+"""Ops on exclusive frame handles. Source: `ostd/src/mm/frame/unique.rs`."""
 
 from dataclasses import dataclass
 from typing import ClassVar

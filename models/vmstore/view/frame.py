@@ -1,4 +1,4 @@
-"""Rules of the ops on shared frames. Source: frames.md 7, store.md 8.3."""
+"""Rules of the ops on shared frames."""
 
 from vmstore.arch import PAGE_SIZE
 from vmstore.ids import UNTYPED_KINDS

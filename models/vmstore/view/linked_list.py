@@ -1,4 +1,4 @@
-"""Rules of the ops on frame lists: a list is a plain sequence. Source: frames.md 11."""
+"""Rules of the ops on frame lists: a list is a plain sequence."""
 
 from vmstore.arch import PAGE_SIZE
 from vmstore.ops.linked_list import (

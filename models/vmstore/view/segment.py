@@ -1,4 +1,4 @@
-"""Rules of the ops on segments. Source: frames.md 10, store.md 8.3."""
+"""Rules of the ops on segments."""
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.ids import UNTYPED_KINDS

@@ -1,4 +1,4 @@
-"""Rules of the ops on exclusive frames. Source: frames.md 9, store.md 8.3."""
+"""Rules of the ops on exclusive frames."""
 
 from vmstore.arch import PAGE_SIZE
 from vmstore.ops.unique import (
@@ -108,7 +108,7 @@ def unique_drop(v: View, op: UniqueDrop, out: Outcome) -> Outcome | None:
 def unique_reset_as_unused(v: View, op: UniqueResetAsUnused, out: Outcome) -> Outcome | None:
     """Always succeeds: U - 1, the hook is called, the allocator is not.
 
-    The proof's contract leaves the obligation behind (frames.md 16.2 G5).
+    The proof's contract leaves the obligation behind.
     """
     if out is not OK:
         return OK
