@@ -1,11 +1,16 @@
 """The byte form of a trace: total, of one width for all ops, so that a byte flip changes one op.
 
 A record has `RECORD` bytes: an opcode, then two bytes per field that is no destination, in
-declaration order. Handles are indices modulo the live ids; numbers are a value of a pool plus a
-signed offset, or, behind the escape `0xFF`, the next 64-bit literal of the literal records before
-the op. World, comment, faults, expectations and recorded outcomes are outside of the byte form.
+declaration order; the rest is ignored. Handles are indices modulo the live ids, destinations get
+ids that ascend per kind and are never reused. Numbers are a value of a pool plus a signed offset,
+or, behind the escape `0xFF`, the next 64-bit literal of the literal records before the op.
+
+World, comment, faults, expectations and recorded outcomes are outside of the byte form.
 """
 
+from bisect import bisect_left
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from vmfuzz.errors import VmfuzzError
@@ -14,7 +19,7 @@ from vmfuzz.liveness import Liveness
 from vmfuzz.trace import Step, Trace
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.ids import HANDLE_KINDS, MetaVal
-from vmstore.ops import GENERATED, Declaration, Field, Op
+from vmstore.ops import GENERATED, Declaration, Field
 from vmstore.world import World
 
 RECORD: Final = 16
@@ -23,40 +28,64 @@ LITERAL: Final = len(GENERATED)  # the opcode after those of the ops, in declara
 _OPCODES: Final = LITERAL + 1
 _ESCAPE: Final = 0xFF
 _KINDS: Final = tuple(kind.name for kind in HANDLE_KINDS.values())
-_HANDLE, _NUMBER, _CHOICE = range(3)
+_DESTINATION, _HANDLE, _CHOICE, _NUMBER = range(4)
+_ADDRESS, _PAYLOAD = range(2)
+_SIGNED: Final = tuple((byte ^ 0x80) - 0x80 for byte in range(256))
+_ODD: Final = (1, 3, 5, 7, 0x7FF, 0x801, 0xFFF, 0x1001)
+_PAYLOADS: Final = tuple(range(_ESCAPE))
 
-# (field name, role, handle kind or None, words or None, whether the number is a payload)
-_FieldPlan = tuple[str, int, str, tuple[str, ...], bool]
-
-
-def _plan(field: Field) -> _FieldPlan:
-    if field.kind:
-        return field.name, _HANDLE, field.kind.name, (), field.is_consumed
-    codec = CODECS[field.type]
-    role = _CHOICE if codec.domain == "choice" else _NUMBER
-    return field.name, role, "", codec.words, field.type is MetaVal
+_Slot = tuple[int, int, int, tuple[str, ...]]  # role, first byte, kind or pool, words of a choice
+_Places = tuple[tuple[int, int], ...]  # (position among the fields, kind)
 
 
 class _OpPlan:
-    """How one opcode decodes: the fields in byte order and the destinations to number."""
+    """How one opcode decodes: its fields in declaration order, and what becomes of the handles."""
 
-    __slots__ = ("declaration", "fields", "makes")
+    __slots__ = ("ends", "makes", "names", "needs", "op", "slots")
 
     def __init__(self, declaration: Declaration) -> None:
-        self.declaration = declaration
-        self.fields = tuple(_plan(f) for f in declaration.fields if not f.is_destination)
-        self.makes = tuple((f.name, f.kind.name) for f in declaration.destinations if f.kind)
+        self.op = declaration.op
+        self.names = tuple(f.name for f in declaration.fields)
+        sources = [f for f in declaration.fields if not f.is_destination]
+        self.slots = tuple(
+            _slot(f, 0 if f.is_destination else 1 + 2 * sources.index(f))
+            for f in declaration.fields
+        )
+        self.needs = tuple({slot[2]: None for slot in self.slots if slot[0] == _HANDLE})
+        self.makes = self._places(_DESTINATION)
+        self.ends = tuple(
+            (at, kind) for at, kind in self._places(_HANDLE) if declaration.fields[at].is_consumed
+        )
+
+    def _places(self, role: int) -> _Places:
+        return tuple((at, slot[2]) for at, slot in enumerate(self.slots) if slot[0] == role)
+
+
+def _slot(field: Field, first: int) -> _Slot:
+    if field.kind:
+        role = _DESTINATION if field.is_destination else _HANDLE
+        return role, first, _KINDS.index(field.kind.name), ()
+    codec = CODECS[field.type]
+    if codec.domain == "choice":
+        return _CHOICE, first, 0, codec.words
+    return _NUMBER, first, _PAYLOAD if field.type is MetaVal else _ADDRESS, ()
 
 
 _PLANS: Final = tuple(_OpPlan(declaration) for declaration in GENERATED)
 _OPCODE: Final = {declaration.op: code for code, declaration in enumerate(GENERATED)}
+_PLAN_OF_BYTE: Final = tuple((*_PLANS, None)[byte % _OPCODES] for byte in range(256))
 
 
+@lru_cache(maxsize=64)
 def address_pool(world: World) -> tuple[int, ...]:
-    """Return the 255 values that a selector byte names: pages from 0, then the boundaries."""
+    """Return the 255 values that a selector byte names: pages from 0, odd ones, the boundaries.
+
+    Shape: 64-bit values. They may repeat when the world is small.
+    """
     top = world.max_paddr
     special = (
-        top - 2 * PAGE_SIZE,
+        *_ODD,
+        (top - 2 * PAGE_SIZE) & U64_MASK,
         top - PAGE_SIZE,
         top,
         top + PAGE_SIZE,
@@ -70,141 +99,174 @@ def address_pool(world: World) -> tuple[int, ...]:
 
 
 def decode(data: bytes, world: World) -> Trace:
-    """Return the trace that any byte string means. Errors: none.
+    """Return the trace that any byte string means; no step of it is skipped. Errors: none.
 
-    An op for which no handle is live is dropped. Shape: at most `MAX_OPS` records are read.
+    An op for which no handle is live is dropped, with its literals; so is a record cut short.
+    Shape: at most `MAX_OPS` records are read.
     """
     decoder = _Decoder(world)
-    view = data[: MAX_OPS * RECORD]
-    for at in range(0, len(view) - RECORD + 1, RECORD):
-        decoder.record(view[at : at + RECORD])
+    record = decoder.record
+    for at in range(0, min(len(data), MAX_OPS * RECORD) - RECORD + 1, RECORD):
+        record(data, at)
     return Trace(world, decoder.steps)
 
 
 class _Decoder:
-    """The state of a decoding: live ids per kind, next ids, literals not yet used."""
+    """The state of a decoding: live ids per kind, ascending; next ids; literals not yet used."""
+
+    __slots__ = ("literals", "live", "next_ids", "pools", "steps")
 
     def __init__(self, world: World) -> None:
-        self.pool = address_pool(world)
-        self.live: dict[str, list[int]] = {kind: [] for kind in _KINDS}
-        self.next_ids = dict.fromkeys(_KINDS, 0)
+        self.pools = (address_pool(world), _PAYLOADS)
+        self.live: tuple[list[int], ...] = tuple([] for _ in _KINDS)
+        self.next_ids = [0] * len(_KINDS)
         self.literals: list[int] = []
         self.steps: list[Step] = []
 
-    def record(self, record: bytes) -> None:
-        opcode = record[0] % _OPCODES
-        if opcode == LITERAL:
-            self.literals.append(int.from_bytes(record[1:9], "little"))
+    def record(self, data: bytes, at: int) -> None:
+        plan = _PLAN_OF_BYTE[data[at]]
+        if plan is None:
+            self.literals.append(int.from_bytes(data[at + 1 : at + 9], "little"))
             return
-        plan = _PLANS[opcode]
-        values: dict[str, Any] = {}
-        ended: list[tuple[str, int]] = []
-        for position, (name, role, kind, words, flag) in enumerate(plan.fields):
-            low, high = record[1 + 2 * position], record[2 + 2 * position]
-            if role == _HANDLE:
-                live = self.live[kind]
-                if not live:
-                    self.literals.clear()
-                    return
-                values[name] = live[(low | high << 8) % len(live)]
-                if flag:
-                    ended.append((kind, values[name]))
-            elif role == _CHOICE:
-                values[name] = words[low % len(words)]
-            else:
-                values[name] = self.number(low, high, payload=flag)
-        self.literals.clear()
-        for kind, handle in ended:
-            if handle in self.live[kind]:
-                self.live[kind].remove(handle)
-        for name, kind in plan.makes:
-            values[name] = self.next_ids[kind]
-            self.live[kind].append(values[name])
-            self.next_ids[kind] += 1
-        self.steps.append(Step(plan.declaration.make(values)))
+        live = self.live
+        for kind in plan.needs:
+            if not live[kind]:
+                self.literals.clear()
+                return
+        values = self.values(plan, data, at)
+        if self.literals:
+            self.literals.clear()
+        for place, kind in plan.ends:
+            ids = live[kind]
+            del ids[bisect_left(ids, values[place])]
+        for place, kind in plan.makes:
+            live[kind].append(values[place])
+        self.steps.append(Step(plan.op(*values)))
 
-    def number(self, selector: int, offset: int, *, payload: bool) -> int:
-        if selector == _ESCAPE:
-            return self.literals.pop(0) if self.literals else 0
-        base = selector if payload else self.pool[selector]
-        return (base + (offset ^ 0x80) - 0x80) & U64_MASK
+    def values(self, plan: _OpPlan, data: bytes, at: int) -> list[Any]:  # of any field type
+        values: list[Any] = []
+        for role, first, index, words in plan.slots:
+            byte = data[at + first]
+            if role == _DESTINATION:
+                values.append(self.next_ids[index])
+                self.next_ids[index] += 1
+            elif role == _HANDLE:
+                ids = self.live[index]
+                values.append(ids[(byte | data[at + first + 1] << 8) % len(ids)])
+            elif role == _CHOICE:
+                values.append(words[byte % len(words)])
+            elif byte == _ESCAPE:
+                values.append(self.literals.pop(0) if self.literals else 0)
+            else:
+                offset = _SIGNED[data[at + first + 1]]
+                values.append((self.pools[index][byte] + offset) & U64_MASK)
+        return values
 
 
 def encode(trace: Trace) -> bytes:
-    """Return bytes that decode to the same ops, with ids renumbered.
+    """Return bytes that decode to the same ops: `decode(encode(t), t.world) == renumber(t)`.
 
-    Requires: no step of the trace is skipped. Errors: VmfuzzError for a skipped step, and for a
-    test hook, which has no opcode.
+    Comment, faults, expectations and recorded outcomes are outside of the byte form.
+
+    Errors: VmfuzzError for a step that is skipped, a test hook, which has no opcode, a value that
+    its field cannot have, and a trace of more than `MAX_OPS` records.
     """
     records: list[bytes] = []
-    pool = {value: at for at, value in reversed(list(enumerate(address_pool(trace.world))))}
-    live: dict[str, list[int]] = {kind: [] for kind in _KINDS}
-    liveness = Liveness()
-    for position, step in enumerate(trace.steps):
-        op = step.op
-        reason = liveness.skip_reason(op)
-        if reason is not None or type(op) not in _OPCODE:
-            reason = reason or f"{type(op).__name__} has no opcode"
-            raise VmfuzzError(f"step {position} has no byte form: {reason}")
-        liveness.apply(op)
-        records += _encode_op(op, pool, live)
-    if len(records) > MAX_OPS:
-        raise VmfuzzError(f"the trace needs {len(records)} records, the byte form has {MAX_OPS}")
+    pool = _selectors(trace.world)
+    live: tuple[list[int], ...] = tuple([] for _ in _KINDS)
+    for position, (plan, values) in enumerate(_renumbered(trace)):
+        records += _encode_op(plan, values, pool, live, position)
+        if len(records) > MAX_OPS:
+            problem = f"the byte form ends after {MAX_OPS} records"
+            raise VmfuzzError(f"step {position} has no byte form: {problem}")
     return b"".join(records)
 
 
-def _encode_op(op: Op, pool: dict[int, int], live: dict[str, list[int]]) -> list[bytes]:
+@lru_cache(maxsize=64)
+def _selectors(world: World) -> dict[int, int]:
+    """Return the selector of each value. The odd ones are left to offsets, which reach more."""
+    pool = {value: at for at, value in reversed(list(enumerate(address_pool(world))))}
+    return {value: at for value, at in pool.items() if value not in _ODD}
+
+
+def _renumbered(trace: Trace) -> Iterator[tuple[_OpPlan, list[Any]]]:
+    """Yield each step's plan and field values, ids in order of definition. Errors: VmfuzzError."""
+    liveness = Liveness()
+    names: dict[tuple[int, int], int] = {}
+    next_ids = [0] * len(_KINDS)
+    for position, step in enumerate(trace.steps):
+        op = step.op
+        code = _OPCODE.get(type(op))
+        reason = f"{type(op).__name__} has no opcode" if code is None else liveness.skip_reason(op)
+        if code is None or reason is not None:
+            raise VmfuzzError(f"step {position} has no byte form: {reason}")
+        liveness.apply(op)
+        plan = _PLANS[code]
+        values: list[Any] = [getattr(op, name) for name in plan.names]
+        written = tuple(values)
+        for place, slot in enumerate(plan.slots):
+            if slot[0] == _HANDLE:
+                values[place] = names[slot[2], values[place]]
+        for place, kind in plan.makes:
+            names[kind, written[place]] = values[place] = next_ids[kind]
+            next_ids[kind] += 1
+        yield plan, values
+
+
+def _encode_op(
+    plan: _OpPlan,
+    values: list[Any],
+    pool: dict[int, int],
+    live: tuple[list[int], ...],
+    position: int,
+) -> list[bytes]:
     """Encode one op, literal records first. Effect: `live` follows the op's handles."""
-    plan = _PLANS[_OPCODE[type(op)]]
     record = bytearray(RECORD)
-    record[0] = _OPCODE[type(op)]
-    literals: list[bytes] = []
-    for position, (name, role, kind, words, flag) in enumerate(plan.fields):
-        value = getattr(op, name)
-        at = 1 + 2 * position
+    record[0] = _OPCODE[plan.op]
+    records: list[bytes] = []
+    for name, value, (role, first, index, words) in zip(
+        plan.names, values, plan.slots, strict=True
+    ):
         if role == _HANDLE:
-            record[at : at + 2] = live[kind].index(value).to_bytes(2, "little")
+            at = bisect_left(live[index], value)
+            record[first : first + 2] = at.to_bytes(2, "little")
         elif role == _CHOICE:
-            record[at] = words.index(value)
-        else:
-            selector, offset = _select(value, pool, payload=flag)
-            record[at], record[at + 1] = selector, offset
+            if value not in words:
+                problem = f"{name}={value!r}: allowed are {', '.join(words)}"
+                raise VmfuzzError(f"step {position} has no byte form: {problem}")
+            record[first] = words.index(value)
+        elif role == _NUMBER:
+            if not 0 <= value <= U64_MASK:
+                problem = f"{name}={value} does not fit into 64 bits"
+                raise VmfuzzError(f"step {position} has no byte form: {problem}")
+            selector, offset = _select(value, pool, payload=index == _PAYLOAD)
+            record[first], record[first + 1] = selector, offset
             if selector == _ESCAPE:
-                head = bytes([LITERAL]) + value.to_bytes(8, "little")
-                literals.append(head.ljust(RECORD, b"\0"))
-    for name, role, kind, _, flag in plan.fields:
-        if role == _HANDLE and flag and getattr(op, name) in live[kind]:
-            live[kind].remove(getattr(op, name))
-    for name, kind in plan.makes:
-        live[kind].append(getattr(op, name))
-    return [*literals, bytes(record)]
+                literal = bytes([LITERAL]) + value.to_bytes(8, "little")
+                records.append(literal.ljust(RECORD, b"\0"))
+    for place, kind in plan.ends:
+        del live[kind][bisect_left(live[kind], values[place])]
+    for place, kind in plan.makes:
+        live[kind].append(values[place])
+    return [*records, bytes(record)]
 
 
 def _select(value: int, pool: dict[int, int], *, payload: bool) -> tuple[int, int]:
+    """Return selector and offset of a number, `_ESCAPE` when only a literal reaches it."""
     if payload:
         return (value, 0) if value < _ESCAPE else (_ESCAPE, 0)
+    if value not in pool and value % PAGE_SIZE == 0:
+        return _ESCAPE, 0
     for offset in (0, *range(1, 128), *range(-1, -129, -1)):
         at = pool.get((value - offset) & U64_MASK)
         if at is not None:
             return at, offset & 0xFF
-        if value % PAGE_SIZE == 0 and offset == 0 and value not in pool:
-            break
     return _ESCAPE, 0
 
 
 def renumber(trace: Trace) -> Trace:
-    """Return the trace with each kind's ids in order of definition. Requires: as `encode`."""
-    next_ids = dict.fromkeys(_KINDS, 0)
-    names: dict[tuple[str, int], int] = {}
-    steps = []
-    for step in trace.steps:
-        plan = _PLANS[_OPCODE[type(step.op)]]
-        values: dict[str, Any] = {
-            name: names[kind, getattr(step.op, name)] if role == _HANDLE else getattr(step.op, name)
-            for name, role, kind, _, _ in plan.fields
-        }
-        for name, kind in plan.makes:
-            names[kind, getattr(step.op, name)] = values[name] = next_ids[kind]
-            next_ids[kind] += 1
-        steps.append(Step(plan.declaration.make(values)))
-    return Trace(trace.world, steps)
+    """Return world and ops of the trace, each kind's ids from 0 in order of definition.
+
+    Errors: VmfuzzError for a step that is skipped, or a test hook, which has no opcode.
+    """
+    return Trace(trace.world, [Step(plan.op(*values)) for plan, values in _renumbered(trace)])

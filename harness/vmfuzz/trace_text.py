@@ -139,32 +139,20 @@ class _Parser:
     def parse_world(self, rest: str, number: int) -> None:
         if self.world is not None:
             raise self.error(number, 1, "a second 'world' line")
-        world = World()
-        pairs = [(m.group(), m.start() + len("world ") + 1) for m in re.finditer(r"\S+", rest)]
-        settings: dict[str, tuple[str, int]] = {}
-        for pair, column in pairs:
-            key, equals, text = pair.partition("=")
+        columns: dict[str, int] = {}
+        settings: dict[str, str] = {}
+        for found in re.finditer(r"\S+", rest):
+            column = found.start() + len("world ") + 1
+            key, equals, text = found.group().partition("=")
             if not equals:
-                raise self.error(number, column, f"{pair[:40]!r} is no key=value")
+                raise self.error(number, column, f"{key[:40]!r} is no key=value")
             if key in settings:
                 raise self.error(number, column, f"{key!r} is given twice")
-            settings[key] = text, column
-            try:
-                world = world.with_setting(key, text)
-            except WorldError as error:
-                if not self.may_settle(key, text, rest):
-                    raise self.error(number, column, str(error)) from None
-        for key, (text, column) in settings.items():
-            try:
-                world = world.with_setting(key, text)
-            except WorldError as error:
-                raise self.error(number, column, str(error)) from None
-        self.world = world
-
-    @staticmethod
-    def may_settle(key: str, text: str, rest: str) -> bool:
-        """Return whether a later setting can make this one legal: pool size against fan-out."""
-        return key in {"pt_frames", "entries"} and text.isdigit() and "entries=" in rest
+            settings[key], columns[key] = text, column
+        try:
+            self.world = World.from_settings(settings)
+        except WorldError as error:
+            raise self.error(number, columns.get(error.key, 1), str(error)) from None
 
     def directive(self, word: str, rest: str, number: int) -> None:
         if self.steps:

@@ -1,5 +1,6 @@
 """The sizes and switches of the modelled machine: one value, the second line of every trace."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Final
@@ -25,6 +26,10 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
 
 class WorldError(ValueError):
     """A world that cannot be built; the message names the key, the value and what is allowed."""
+
+    def __init__(self, message: str, key: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +58,26 @@ class World:
         for key, (low, high) in LIMITS.items():
             value = getattr(self, key)
             if not low <= value <= high:
-                raise WorldError(f"world {key}={value}: allowed are {low} to {high}")
+                raise WorldError(f"world {key}={value}: allowed are {low} to {high}", key)
         for key, allowed in CHOICES.items():
             value = getattr(self, key)
             if value not in allowed:
-                raise WorldError(f"world {key}={value!r}: allowed are {', '.join(allowed)}")
+                text = f"world {key}={value!r}: allowed are {', '.join(allowed)}"
+                raise WorldError(text, key)
         if self.entries & (self.entries - 1):
-            raise WorldError(f"world entries={self.entries}: allowed are powers of two")
+            text = f"world entries={self.entries}: allowed are powers of two"
+            raise WorldError(text, "entries")
         if self.pt_frames and self.pt_frames < self.kernel_nodes:
             raise WorldError(
                 f"world pt_frames={self.pt_frames}: allowed are 0 (no page tables) or at least"
-                f" {self.kernel_nodes}, the kernel's own table at entries={self.entries}"
+                f" {self.kernel_nodes}, the kernel's own table at entries={self.entries}",
+                "pt_frames",
+            )
+        if self.pt_frames and self.rc_max <= self.cpus:
+            raise WorldError(
+                f"world rc_max={self.rc_max}: the kernel's root counts {self.cpus + 1} references"
+                f" at cpus={self.cpus}; allowed are that and up, or any with pt_frames=0",
+                "rc_max",
             )
         for name, choice in self.overrides:
             _check_variant(name, choice)
@@ -94,25 +108,27 @@ class World:
         """Return this world with `settings` replaced. Errors: WorldError."""
         return replace(self, **settings)  # type: ignore[arg-type]  # checked in __post_init__
 
-    def with_setting(self, key: str, text: str) -> "World":
-        """Return this world with one `key=text` of a trace or command line applied.
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, str]) -> "World":
+        """Return the world that the `key=text` pairs of a trace or command line describe.
 
-        Errors: WorldError for an unknown key, a value that is no number, one out of limits.
+        Errors: WorldError naming the key: unknown, no number, out of limits, or at odds with
+        another one.
         """
-        if key.startswith("variant."):
-            name = key.removeprefix("variant.")
-            _check_variant(name, text)
-            kept = [pair for pair in self.overrides if pair[0] != name]
-            return replace(self, overrides=tuple(sorted([*kept, (name, text)])))
-        if key in CHOICES:
-            return self.changed(**{key: text})
-        if key not in LIMITS:
-            raise WorldError(f"unknown world key {key!r}{_closest(key, [*LIMITS, *CHOICES])}")
-        try:
-            number = int(text, 0)
-        except ValueError:
-            raise WorldError(f"world {key}={text!r}: a number is needed") from None
-        return self.changed(**{key: number})
+        values: dict[str, int | str] = {}
+        overrides: list[tuple[str, str]] = []
+        for key, text in settings.items():
+            if key.startswith("variant."):
+                _check_variant(key.removeprefix("variant."), text)
+                overrides.append((key.removeprefix("variant."), text))
+            elif key in CHOICES:
+                values[key] = text
+            elif key in LIMITS:
+                values[key] = _number(key, text)
+            else:
+                hint = _closest(key, [*LIMITS, *CHOICES])
+                raise WorldError(f"unknown world key {key!r}{hint}", key)
+        return cls(**values, overrides=tuple(sorted(overrides)))  # type: ignore[arg-type]  # checked
 
     def settings(self) -> dict[str, str]:
         """Return what differs from the defaults, in declaration order, as `key: text`."""
@@ -126,14 +142,22 @@ class World:
         return shown | {f"variant.{name}": choice for name, choice in self.overrides}
 
 
+def _number(key: str, text: str) -> int:
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise WorldError(f"world {key}={text[:40]!r}: a number is needed", key) from None
+
+
 def _check_variant(name: str, choice: str) -> None:
+    key = f"variant.{name}"
     variant = VARIANT_BY_NAME.get(name)
     if variant is None:
-        raise WorldError(f"unknown variant {name!r}{_closest(name, list(VARIANT_BY_NAME))}")
+        hint = _closest(name, list(VARIANT_BY_NAME))
+        raise WorldError(f"unknown variant {name!r}{hint}", key)
     if choice not in variant.values:
-        raise WorldError(
-            f"world variant.{name}={choice!r}: allowed are {', '.join(variant.values)}"
-        )
+        allowed = ", ".join(variant.values)
+        raise WorldError(f"world {key}={choice!r}: allowed are {allowed}", key)
 
 
 def _closest(word: str, known: list[str]) -> str:

@@ -58,7 +58,7 @@ def test_skipped_steps_count_in_the_position_of_a_finding() -> None:
 
 def test_a_saturated_clone_aborts_and_its_lost_reference_is_declared() -> None:
     _, result = play(
-        "frames=8 rc_max=2",
+        "frames=8 pt_frames=0 rc_max=2",
         "f0 = frame_from_unused(paddr=0x0)\nf1 = frame_clone(frame=f0) => ok\n"
         "f2 = frame_clone(frame=f0) => abort ref-count-saturated\nframe_drop(frame=f0)\n",
     )

@@ -185,3 +185,24 @@ def test_a_single_op_parses() -> None:
         dst=3,  # type: ignore[arg-type]
         paddr=0x1000,  # type: ignore[arg-type]
     )
+
+
+@pytest.mark.parametrize(
+    ("world", "message"),
+    [
+        ("rc_max=2", "t:2:7: world rc_max=2: the kernel's root counts 3 references at cpus=2"),
+        ("frames=9 pt_frames=7", "t:2:16: world pt_frames=7: allowed are 0 (no page tables) or"),
+        ("cpus=9 rc_max=9", "t:2:14: world rc_max=9: the kernel's root counts 10 references"),
+    ],
+)
+def test_settings_at_odds_with_each_other_are_named(world: str, message: str) -> None:
+    with pytest.raises(TraceError) as raised:
+        parse(f"{HEAD}world {world}\n", "t")
+
+    assert message in str(raised.value)
+
+
+def test_settings_may_come_in_any_order() -> None:
+    made = parse(f"{HEAD}world rc_max=2 pt_frames=7 entries=4 cpus=1\n").world
+
+    assert made == World(rc_max=2, pt_frames=7, entries=4, cpus=1)

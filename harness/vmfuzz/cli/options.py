@@ -32,18 +32,16 @@ class Duration(click.ParamType[float]):
 
 def world_from(settings: tuple[str, ...]) -> tuple[World, frozenset[str]]:
     """Return the world that `KEY=VALUE` settings describe, and the keys. Errors: usage error."""
-    world = World()
-    keys = []
+    chosen: dict[str, str] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
             raise click.UsageError(f"--world {setting!r}: expected KEY=VALUE, such as frames=64")
-        try:
-            world = world.with_setting(key, text)
-        except WorldError as error:
-            raise click.UsageError(f"--world: {error}") from None
-        keys.append(key)
-    return world, frozenset(keys)
+        chosen[key] = text
+    try:
+        return World.from_settings(chosen), frozenset(chosen)
+    except WorldError as error:
+        raise click.UsageError(f"--world: {error}") from None
 
 
 def check_faults(ids: tuple[str, ...]) -> tuple[str, ...]:

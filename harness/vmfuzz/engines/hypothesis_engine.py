@@ -12,7 +12,7 @@ from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.engines.swarm_engine import is_spent, outcome_word
 from vmfuzz.machine import FUZZ_WORLD, MachineFinding, VmStoreMachine
 from vmstore.ops import DECLARATIONS, Op
-from vmstore.world import World
+from vmstore.world import World, WorldError
 
 _ROUND = 20  # examples between two looks at the clock
 _STEPS = 50
@@ -84,4 +84,7 @@ def _world(plan: Plan) -> World:
     """Return the machine's own small world with what the user pinned put into it."""
     pinned = {key: getattr(plan.world, key) for key in plan.pinned if hasattr(plan.world, key)}
     pinned |= {"profile": plan.world.profile, "overrides": plan.world.overrides}
-    return FUZZ_WORLD.changed(**pinned)
+    try:
+        return FUZZ_WORLD.changed(**pinned)
+    except WorldError:  # what was pinned does not go with the machine's own small sizes
+        return plan.world
