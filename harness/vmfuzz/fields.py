@@ -41,7 +41,7 @@ class FieldCodec:
 def parse_number(text: str) -> int:
     """Return the 64-bit number that `text` names, decimal or hexadecimal. Errors: FieldError."""
     if not re.fullmatch(r"0[xX][0-9a-fA-F]{1,64}|[0-9]{1,64}", text):
-        raise FieldError(f"{text!r} is no number")
+        raise FieldError(f"{text[:40]!r} is no number")
     number = int(text, 16) if text[:2] in {"0x", "0X"} else int(text)
     if number > U64_MASK:
         raise FieldError(f"{text} does not fit into 64 bits")
@@ -54,7 +54,7 @@ def parse_choice(text: str, words: tuple[str, ...]) -> str:
         return text
     near = get_close_matches(text, words, n=1)
     raise FieldError(
-        f"{text!r} is not allowed here"
+        f"{text[:40]!r} is not allowed here"
         + (f" (did you mean {near[0]!r}?)" if near else f"; allowed are {', '.join(words)}")
     )
 
@@ -66,7 +66,7 @@ def _parse_count(text: str) -> str:
         return str(parse_number(text))
     except FieldError:
         raise FieldError(
-            f"{text!r} is no reference count; allowed are numbers, {', '.join(COUNT_NAMES)}"
+            f"{text[:40]!r} is no reference count; allowed are numbers, {', '.join(COUNT_NAMES)}"
         ) from None
 
 

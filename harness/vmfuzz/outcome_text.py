@@ -57,8 +57,8 @@ def _format_value(key: str, value: Any) -> str:  # any JSON value
 
 def parse_outcome(text: str) -> Outcome:
     """Return the outcome that `text` names. Errors: OutcomeSyntax."""
-    word, _, rest = text.partition(" ")
-    rest = rest.strip()
+    found = re.match(r"\s*(\S*)\s*", text)
+    word, rest = (found[1], text[found.end() :].strip()) if found else ("", "")
     match word:
         case "ok":
             return Ok(_value(rest))
@@ -161,8 +161,7 @@ class _Reader:
 
     def quoted(self) -> str:
         try:
-            value, length = json.JSONDecoder().raw_decode(self.text[self.at :])
+            value, self.at = json.JSONDecoder().raw_decode(self.text, self.at)
         except json.JSONDecodeError as error:
             raise OutcomeSyntax(f"bad string: {error.msg}") from None
-        self.at += length
         return str(value)

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ def load(path: Path) -> Trace:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise VmfuzzError(f"{path}: cannot read: {error.strerror}") from None
+        raise VmfuzzError(f"{path}: cannot read: {error.strerror or error}") from None
     if len(data) > MAX_BYTES:
         raise VmfuzzError(f"{path}: larger than {MAX_BYTES >> 20} MiB, no trace is")
     try:
@@ -34,18 +35,29 @@ def save(path: Path, trace: Trace) -> None:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write `text` under a temporary name in the same folder, then rename. Errors: VmfuzzError."""
+    """Write `text` under a temporary name in the same folder, then rename.
+
+    Effect: the file is the old one or the new one, whole; no other file stays behind.
+    Errors: VmfuzzError.
+    """
     temporary = None
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        problem = f"not UTF-8 text (character {error.start})"
+        raise VmfuzzError(f"{path}: cannot write: {problem}") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:60]}.", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
-        raise VmfuzzError(f"{path}: cannot write: {error.strerror}") from None
+        raise VmfuzzError(f"{path}: cannot write: {error.strerror or error}") from None
+    finally:
+        if temporary is not None:
+            with suppress(OSError):  # renamed, or the folder is gone
+                os.unlink(temporary)

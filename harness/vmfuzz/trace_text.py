@@ -20,14 +20,19 @@ MAX_LINE: Final = 100_000
 MAX_ID: Final = (1 << 31) - 1
 _MAGIC: Final = "#vmfuzz-trace"
 _OP: Final = re.compile(
-    r"(?:(?P<dst>[^=()]*?)\s*=\s*)?(?P<name>\w+)\s*\((?P<args>[^()]*)\)\s*"
-    r"(?:=>\s*(?P<outcome>.*\S)\s*)?$"
+    r"(?:(?P<dst>[^=()]*)=\s*)?(?P<name>\w+)\s*\((?P<args>[^()]*)\)\s*(?:=>\s*(?P<outcome>.*))?$"
 )
-_COMMENT: Final = re.compile(r"\s+#[^\"]*$")
+_WORD: Final = re.compile(r"\s*(?P<word>\S*)\s*(?P<rest>.*)")
+_MAX_SETTING: Final = 100
+# Up to a `#` behind white space, unless that is in a string. Reads every character once.
+_BEFORE_COMMENT: Final = re.compile(r'(?:[^"#]|"(?:[^"\\]|\\.)*"?|(?<!\s)#)*')
 
 
 def format_trace(trace: Trace) -> str:
-    """Return the canonical text, ending in a newline."""
+    """Return the canonical text, ending in a newline.
+
+    Requires: comment lines without line breaks and without white space at the end.
+    """
     lines = [f"{_MAGIC} {FORMAT_VERSION}"]
     lines += [f"# {line}".rstrip() for line in trace.comment]
     lines.append(format_world(trace.world))
@@ -74,6 +79,11 @@ def parse(text: str, where: str = "<trace>") -> Trace:
 def parse_op(text: str, where: str = "<op>") -> Op:
     """Return the op of a single line. Errors: TraceError."""
     return _Parser(where).step(text, 1).op
+
+
+def _without_comment(line: str) -> str:
+    found = _BEFORE_COMMENT.match(line) if "#" in line else None
+    return found.group().rstrip() if found else line
 
 
 class _Parser:
@@ -123,48 +133,52 @@ class _Parser:
             if self.world is None:
                 self.comment.append(line.lstrip()[1:].removeprefix(" "))
             return
-        line = _COMMENT.sub("", line)
-        word, _, rest = line.partition(" ")
+        line = _without_comment(line)
+        found = _WORD.match(line)
+        word = found["word"] if found else ""
         if word == "world":
-            self.parse_world(rest, number)
+            self.parse_world(line, number)
         elif self.world is None:
             raise self.error(number, 1, f"the 'world' line must come first, got {word[:40]!r}")
-        elif word in {"fault", "expect"} and "(" not in line:
-            self.directive(word, rest.strip(), number)
+        elif found and word in {"fault", "expect"} and "(" not in line:
+            self.directive(word, found["rest"], number, found.start("rest") + 1)
         else:
             if len(self.steps) >= MAX_STEPS:
                 raise self.error(number, 1, f"more than {MAX_STEPS} steps")
             self.steps.append(self.step(line, number))
 
-    def parse_world(self, rest: str, number: int) -> None:
+    def parse_world(self, line: str, number: int) -> None:
         if self.world is not None:
             raise self.error(number, 1, "a second 'world' line")
         columns: dict[str, int] = {}
         settings: dict[str, str] = {}
-        for found in re.finditer(r"\S+", rest):
-            column = found.start() + len("world ") + 1
+        for found in list(re.finditer(r"\S+", line))[1:]:
+            column = found.start() + 1
             key, equals, text = found.group().partition("=")
             if not equals:
                 raise self.error(number, column, f"{key[:40]!r} is no key=value")
             if key in settings:
                 raise self.error(number, column, f"{key!r} is given twice")
+            if max(len(key), len(text)) > _MAX_SETTING:  # printing a huge number would fail
+                problem = f"{key[:40]!r} is longer than {_MAX_SETTING} characters"
+                raise self.error(number, column, problem)
             settings[key], columns[key] = text, column
         try:
             self.world = World.from_settings(settings)
         except WorldError as error:
             raise self.error(number, columns.get(error.key, 1), str(error)) from None
 
-    def directive(self, word: str, rest: str, number: int) -> None:
+    def directive(self, word: str, rest: str, number: int, column: int) -> None:
         if self.steps:
             raise self.error(number, 1, f"'{word}' lines come before the first op")
         if word == "fault":
             if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", rest):
-                raise self.error(number, 7, f"{rest[:40]!r} is no fault id")
+                raise self.error(number, column, f"{rest[:40]!r} is no fault id")
             self.faults.append(rest)
             return
         found = re.fullmatch(r"(\S+) at ([0-9]{1,9})", rest)
         if not found:
-            raise self.error(number, 8, f"expected 'CLAUSE at STEP', got {rest[:40]!r}")
+            raise self.error(number, column, f"expected 'CLAUSE at STEP', got {rest[:40]!r}")
         self.expect.append(Expect(found[1], int(found[2])))
 
     def step(self, line: str, number: int) -> Step:
@@ -197,7 +211,9 @@ class _Parser:
         number: int,
         indent: int,
     ) -> None:
-        written = [word.strip() for word in found["dst"].split(",")] if found["dst"] else []
+        text = found["dst"] or ""
+        words = list(re.finditer(r"[^,]+", text)) if text.strip() else []
+        written = [word.group().strip() for word in words]
         needed = declaration.destinations
         if len(written) != len(needed):
             names = ", ".join(f"{f.kind.prefix}N" for f in needed if f.kind) or "nothing"
@@ -206,9 +222,11 @@ class _Parser:
                 indent + 1,
                 f"{declaration.name} produces {names}, got {', '.join(written) or 'nothing'}",
             )
-        for field, word in zip(needed, written, strict=True):
+        for field, word, handle in zip(needed, words, written, strict=True):
             if field.kind:
-                values[field.name] = self.handle(field.kind, word, number, indent + 1)
+                blank = len(word.group()) - len(word.group().lstrip())
+                column = indent + found.start("dst") + word.start() + blank + 1
+                values[field.name] = self.handle(field.kind, handle, number, column)
 
     def arguments(
         self,
@@ -224,7 +242,8 @@ class _Parser:
                 continue
             start = indent + found.start("args") + part.start() + 1
             column = start + len(part.group()) - len(part.group().lstrip())
-            key, equals, text = (piece.strip() for piece in part.group().partition("="))
+            before, equals, after = part.group().partition("=")
+            key, text = before.strip(), after.strip()
             field = known.get(key)
             if not equals or field is None:
                 takes = ", ".join(known) or "no argument"
@@ -233,7 +252,8 @@ class _Parser:
                 raise self.error(number, column, problem + (hint if "did" in hint else ""))
             if key in values:
                 raise self.error(number, column, f"{key!r} is given twice")
-            values[key] = self.value(field, text, number, column + len(key) + 1)
+            at = start + len(before) + 1 + len(after) - len(after.lstrip())
+            values[key] = self.value(field, text, number, at)
         missing = [f.name for f in known.values() if is_required(f) and f.name not in values]
         if missing:
             column = indent + found.start("args") + 1

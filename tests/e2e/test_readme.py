@@ -12,7 +12,10 @@ README = Path(__file__).parents[2] / "README.md"
     ("heading", "ends"), [("Run it", "vmfuzz fuzz"), ("Test it", "pytest -q -m 'not slow'")]
 )
 def test_a_command_is_one_line_in_an_environment_of_its_own(heading: str, ends: str) -> None:
-    section = README.read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    assert README.exists(), "README.md is missing"
+    _, found, rest = README.read_text(encoding="utf-8").partition(f"\n## {heading}\n")
+    assert found, f"README.md has no heading '## {heading}'"
+    section = rest.split("\n## ")[0]
 
     (block,) = re.findall(r"```bash\n(.*?)```", section, flags=re.DOTALL)
 

@@ -6,6 +6,7 @@ import pytest
 
 from vmstore.clauses import CLAUSES
 from vmstore.clauses.registry import Clause
+from vmstore.faults import CATALOGUE
 from vmstore.ops import DECLARATIONS
 from vmstore.variants import PROFILES, VARIANTS
 
@@ -43,3 +44,12 @@ def test_the_variant_page_has_every_variant() -> None:
     for variant in VARIANTS:
         row = f"| `{variant.name}` | {variant.ostd} | {variant.vostd} | {variant.seed} |"
         assert row in page
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md"])
+def test_counts_in_prose_are_those_of_the_code(page: str) -> None:
+    text = (DOCS.parent / page).read_text(encoding="utf-8")
+
+    assert f"{len(CLAUSES)} named clauses" in text
+    if page == "CHANGELOG.md":
+        assert f"{len(CATALOGUE)} switchable" in text
