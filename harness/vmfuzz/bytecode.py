@@ -24,8 +24,7 @@ from vmstore.world import World
 
 RECORD: Final = 16
 MAX_OPS: Final = 4096
-LITERAL: Final = len(GENERATED)  # the opcode after those of the ops, in declaration order
-_OPCODES: Final = LITERAL + 1
+LITERAL: Final = 0xFF  # the last opcode; those of the ops count up from 0 and never move
 _ESCAPE: Final = 0xFF
 _KINDS: Final = tuple(kind.name for kind in HANDLE_KINDS.values())
 _DESTINATION, _HANDLE, _CHOICE, _NUMBER = range(4)
@@ -73,7 +72,7 @@ def _slot(field: Field, first: int) -> _Slot:
 
 _PLANS: Final = tuple(_OpPlan(declaration) for declaration in GENERATED)
 _OPCODE: Final = {declaration.op: code for code, declaration in enumerate(GENERATED)}
-_PLAN_OF_BYTE: Final = tuple((*_PLANS, None)[byte % _OPCODES] for byte in range(256))
+_PLAN_OF_BYTE: Final = (*(_PLANS[byte % len(_PLANS)] for byte in range(LITERAL)), None)
 
 
 @lru_cache(maxsize=64)

@@ -1,6 +1,6 @@
 """Runs a stored trace: which steps ran, what they came to, and the finding, if any."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from vmfuzz.finding import Finding
@@ -44,7 +44,8 @@ def run(
     """Run a trace with its own faults and `faults`, checking every step.
 
     `full` evaluates every clause on the whole state after every step. The same trace gives the
-    same run, always. Errors: UnknownFault; HarnessError when the model's own counts drift.
+    same run, always; a finding's step counts op lines, skipped ones included.
+    Errors: UnknownFault; HarnessError when the model's own counts drift.
     """
     flags = Faults.of((*trace.faults, *faults))
     every = 1 if full else FULL_EVERY
@@ -64,12 +65,13 @@ def run(
         result.outcomes[position] = session.outcome
         found = found or _unexpected(session, step.op, step.outcome)
         if found is not None:
-            result.finding = _at(found, position)
+            result.finding = replace(found, step=position)
         if session.is_over or found is not None:
             return result
     last = trace.steps[-1].op if trace.steps else None
     found = session.check_everything(last)
-    result.finding = _at(found, len(trace.steps) - 1) if found else None
+    if found is not None:
+        result.finding = replace(found, step=len(trace.steps) - 1)
     return result
 
 
@@ -81,20 +83,6 @@ def not_produced(session: Session, op: Op) -> str | None:
         if handle not in live[kind]:
             return f"{prefix}{handle} was never produced"
     return None
-
-
-def _at(finding: Finding, position: int) -> Finding:
-    """Return the finding with its step counted in op lines, skipped ones included."""
-    return Finding(
-        finding.clause,
-        finding.op,
-        position,
-        finding.text,
-        finding.source,
-        finding.witness,
-        finding.outcome,
-        finding.others,
-    )
 
 
 def _unexpected(session: Session, op: Op, recorded: Outcome | None) -> Finding | None:

@@ -20,6 +20,8 @@ def load(path: Path) -> Trace:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise VmfuzzError(f"{path}: cannot read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise VmfuzzError(f"{str(path)!r}: cannot read: {error}") from None
     if len(data) > MAX_BYTES:
         raise VmfuzzError(f"{path}: larger than {MAX_BYTES >> 20} MiB, no trace is")
     try:

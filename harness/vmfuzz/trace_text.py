@@ -123,7 +123,7 @@ class _Parser:
         if version.strip() != str(FORMAT_VERSION):
             raise self.error(
                 1,
-                len(_MAGIC) + 2,
+                len(line) - len(version.lstrip()) + 1,
                 f"trace format {version.strip()[:20]!r} is not supported; this vmfuzz reads"
                 f" format {FORMAT_VERSION}",
             )

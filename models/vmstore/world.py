@@ -81,6 +81,8 @@ class World:
             )
         for name, choice in self.overrides:
             _check_variant(name, choice)
+        # One order, so that equal worlds are equal however they were written.
+        object.__setattr__(self, "overrides", tuple(sorted(dict(self.overrides).items())))
 
     @property
     def kernel_nodes(self) -> int:

@@ -28,7 +28,7 @@ for fault in [None, *[f.id for f in CATALOGUE]]:
 print(digest.hexdigest()[:16])
 """
 # The same on 3.11, 3.12 and 3.13; changes when the generator, an op or a clause text changes.
-GOLDEN = "6fa0fa5fac6cf2a5"
+GOLDEN = "1a09514850c9dd7f"
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "12345"])

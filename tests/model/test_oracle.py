@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from vmfuzz.engines.interface import Plan, Progress
+from vmfuzz.engines.swarm_engine import SwarmEngine
 from vmfuzz.errors import HarnessError, VmfuzzError
 from vmfuzz.finding import Finding
 from vmfuzz.oracle import Session, parse_checks, recount
@@ -12,6 +14,8 @@ from vmfuzz.runner import Run, run
 from vmfuzz.trace import Trace
 from vmfuzz.trace_text import parse
 from vmstore.outcome import Abort, Panic
+from vmstore.quirks import QUIRKS
+from vmstore.variants import PROFILES
 from vmstore.world import World
 
 HEAD = "#vmfuzz-trace 1\n"
@@ -100,6 +104,17 @@ segment_to_usegment(segment=s1)
     assert lenient.finding is None
     assert lenient.quirks == {"empty-segment-reads-foreign-frame": 1}
     assert found(strict).signature == "SAFETY.empty-segment-reads-foreign-frame/segment_to_usegment"
+
+
+def test_every_quirk_that_a_campaign_meets_is_listed() -> None:
+    met: set[str] = set()
+    for profile in PROFILES:
+        progress = Progress()
+        plan = Plan(steps=30_000, world=World(profile=profile))
+        assert list(SwarmEngine().run(plan, progress, lambda: None)) == []
+        met |= set(progress.quirks)
+
+    assert met == {quirk.id for quirk in QUIRKS}
 
 
 def test_checks_can_be_left_out() -> None:

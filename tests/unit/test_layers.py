@@ -32,7 +32,7 @@ FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "secrets"}
 SHELLS = {"os.system", "os.popen"}
 
 # Longer than 300 lines for now. A module that shrinks leaves the table; a new entry needs a reason.
-LONG_MODULES = {"harness/vmfuzz/swarm.py"}
+LONG_MODULES = {"harness/vmfuzz/swarm_draw.py"}
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -96,7 +96,9 @@ def test_modules_and_functions_stay_small(path: Path) -> None:
     lines = len(text.splitlines())
 
     assert lines <= 500
-    assert (lines > 300) == (path.relative_to(ROOT).as_posix() in LONG_MODULES), f"{lines} lines"
+    assert (lines > 300) == (path.relative_to(ROOT).as_posix() in LONG_MODULES), (
+        f"{lines} lines; LONG_MODULES lists exactly the modules over 300"
+    )
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1

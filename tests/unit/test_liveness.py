@@ -3,11 +3,15 @@
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from vmfuzz.bytecode import RECORD, decode
 from vmfuzz.liveness import Liveness
 from vmfuzz.runner import run
 from vmfuzz.trace import Trace
 from vmfuzz.trace_text import parse
+from vmstore.ops import DECLARATIONS, Op
 
 HEAD = "#vmfuzz-trace 1\nworld frames=8\n"
 
@@ -100,3 +104,41 @@ def test_liveness_forgets_nothing_when_ids_are_reused() -> None:
 
     assert ("segment", 0) not in liveness.live
     assert {("frame", 0), ("segment", 2), ("list", 0)} <= liveness.live
+
+
+def survivors(ops: list[Op]) -> list[Op]:
+    """Return the ops that are not skipped, checking each against the rule in plain words."""
+    liveness = Liveness()
+    kept = []
+    for op in ops:
+        live = set(liveness.live)
+        fields = [(f, f.kind.name, getattr(op, f.name)) for f in DECLARATIONS[type(op)].fields
+                  if f.kind]  # fmt: skip
+        used = {(kind, handle) for f, kind, handle in fields if not f.is_destination}
+        made = [(kind, handle) for f, kind, handle in fields if f.is_destination]
+        ended = {(kind, handle) for f, kind, handle in fields if f.is_consumed}
+        runs = used <= live and not live & {*made} and len({*made}) == len(made)
+
+        assert (liveness.skip_reason(op) is None) == runs
+        assert liveness.live == live
+        if runs:
+            liveness.apply(op)
+            kept.append(op)
+            assert liveness.live == (live - ended) | {*made}
+    return kept
+
+
+@given(st.integers(0, 2**64), st.floats(0.2, 1.0))
+@settings(deadline=None)
+def test_every_subsequence_in_any_order_passes_and_its_survivors_are_a_trace(
+    seed: int, share: float
+) -> None:
+    rng = Random(seed)
+    ops = decode(rng.randbytes(80 * RECORD), LONG.world).ops
+    chosen = [op for op in ops if rng.random() < share]
+    kept = survivors(chosen)
+    rng.shuffle(chosen)
+
+    assert survivors(kept) == kept
+    assert len(survivors(chosen)) <= len(chosen)
+    assert survivors(ops) == ops

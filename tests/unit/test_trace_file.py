@@ -79,3 +79,67 @@ def test_a_path_below_a_file_cannot_be_written(tmp_path: Path) -> None:
 
     with pytest.raises(VmfuzzError, match="cannot write"):
         save(blocker / "a.trace", Trace())
+
+
+def test_a_failed_rename_keeps_the_old_file_and_leaves_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.trace"
+    save(path, Trace(comment=("old",)))
+
+    def denied(_source: str, _target: Path) -> None:
+        raise OSError("no luck")
+
+    monkeypatch.setattr(os, "replace", denied)
+    with pytest.raises(VmfuzzError) as raised:
+        save(path, Trace(comment=("new",)))
+
+    assert str(raised.value) == f"{path}: cannot write: no luck"
+    assert load(path).comment == ("old",)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.trace"]
+
+
+def test_an_interrupted_write_keeps_the_old_file_and_leaves_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.trace"
+    save(path, Trace(comment=("old",)))
+
+    def interrupted(_fd: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save(path, Trace(comment=("new",)))
+
+    assert load(path).comment == ("old",)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.trace"]
+
+
+def test_text_that_is_no_utf_8_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "a.trace"
+
+    with pytest.raises(VmfuzzError, match=r"cannot write: not UTF-8 text \(character 18\)"):
+        save(path, Trace(comment=("\ud800",)))
+
+    assert not path.parent.exists()
+
+
+def test_a_folder_in_the_place_of_the_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.trace"
+    path.mkdir()
+
+    with pytest.raises(VmfuzzError, match="cannot write: Is a directory"):
+        save(path, Trace())
+
+    assert [p.name for p in tmp_path.iterdir()] == ["a.trace"]
+
+
+def test_a_file_of_exactly_the_largest_size_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.trace"
+    save(path, Trace())
+    monkeypatch.setattr(trace_file, "MAX_BYTES", path.stat().st_size)
+
+    assert load(path) == Trace()

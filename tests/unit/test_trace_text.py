@@ -79,7 +79,7 @@ def parsed_or_refused(text: str) -> Trace | TraceError:
 
 
 @given(TRACES, st.integers(0, 2**32))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 def test_damaged_text_gives_a_trace_or_a_trace_error(trace: Trace, seed: int) -> None:
     rng = Random(seed)
     text = list(format_trace(trace))
@@ -93,6 +93,56 @@ def test_damaged_text_gives_a_trace_or_a_trace_error(trace: Trace, seed: int) ->
         assert str(outcome).startswith("<trace>:")
     else:
         assert parse(format_trace(outcome)) == outcome
+
+
+@given(TRACES, st.integers(0, 2**32))
+@settings(deadline=None, max_examples=60)
+def test_random_byte_edits_give_a_trace_or_a_trace_error(trace: Trace, seed: int) -> None:
+    rng = Random(seed)
+    data = bytearray(format_trace(trace).encode())
+    for _ in range(rng.randint(1, 6)):
+        at = rng.randrange(len(data) + 1)
+        data[at : at + rng.randint(0, 3)] = rng.randbytes(rng.randint(0, 3))
+    damaged = data.decode(errors="replace")
+
+    outcome = parsed_or_refused(damaged)
+
+    if isinstance(outcome, TraceError):
+        assert 1 <= outcome.line <= damaged.count("\n") + 1
+        assert 1 <= outcome.column <= max(map(len, damaged.split("\n"))) + 1
+    else:
+        assert format_trace(parse(format_trace(outcome))) == format_trace(outcome)
+
+
+@given(st.text('#"\\ (){}=,>a0', max_size=30))
+def test_a_comment_behind_an_op_is_dropped_whatever_it_says(comment: str) -> None:
+    text = HEAD + 'world\nl0 = list_new() => ok {a=" # \\"#"}'
+
+    assert parse(f"{text} # {comment}") == parse(text)
+    assert parse(text).steps[0].outcome == Ok({"a": ' # "#'})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "l0" + " " * 90_000 + "x",
+        "l0" + " #" * 45_000 + '"',
+        "a" + " " * 90_000 + "(=",
+        "l0 = list_new()" + " =>" * 30_000,
+        "l0 = list_new() => ok {a=" + "[" * 90_000,
+        "l0 = list_new() => ok {a=[" + '"a",' * 20_000 + "?]}",
+        "l0 = list_new() => ok {a=" + "9" * 90_000 + "}",
+        "f0 = frame_from_in_use(paddr=" + "9" * 90_000 + ")",
+        "f0 = frame_from_unused(paddr=0, meta=" + "u" * 90_000 + ")",
+    ],
+    ids=lambda line: line[:24],
+)
+def test_a_long_line_is_refused_in_few_words_and_linear_time(line: str) -> None:
+    """Quadratic time would be minutes here: the timeout of the test run is the bound."""
+    with pytest.raises(TraceError) as raised:
+        parse(HEAD + "world\n" + line)
+
+    assert len(str(raised.value)) < 300
 
 
 def test_the_canonical_form_of_every_part() -> None:
@@ -127,6 +177,8 @@ def test_recorded_ok_without_value_is_the_shared_constant_by_value() -> None:
     [
         ("", "t:1:1: not a trace: the first line must be '#vmfuzz-trace 1', got ''"),
         ("#vmfuzz-trace 2\n", "t:1:15: trace format '2' is not supported; this vmfuzz reads"),
+        ("#vmfuzz-trace", "t:1:14: trace format '' is not supported"),
+        ("#vmfuzz-trace   x1", "t:1:17: trace format 'x1' is not supported"),
         (HEAD, "t:2:1: no 'world' line"),
         (HEAD + "f0 = list_new()", "t:2:1: the 'world' line must come first, got 'f0'"),
         (HEAD + "world\nworld", "t:3:1: a second 'world' line"),
@@ -157,6 +209,20 @@ def test_recorded_ok_without_value_is_the_shared_constant_by_value() -> None:
             HEAD + "world\nf0 = frame_from_unused(paddr=0, meta=unt)",
             "t:3:38: meta: 'unt' is not allowed here (did you mean 'unit'?)",
         ),
+        (HEAD + " \tworld\tframes=0", "t:2:9: world frames=0: allowed are"),
+        (HEAD + "world frames=0x" + "f" * 9000, "t:2:7: 'frames' is longer than 100 characters"),
+        (HEAD + "world\nfault    NO!", "t:3:10: 'NO!' is no fault id"),
+        (HEAD + "world\n expect  A.1 at x", "t:3:10: expected 'CLAUSE at STEP', got 'A.1 at x'"),
+        (
+            HEAD + "world\n s1,  x2 = segment_split(segment=s0, offset=0)",
+            "t:3:7: 'x2' is no segment handle; write s0, s1",
+        ),
+        (
+            HEAD + "world\n f0 = frame_from_in_use( paddr =  0xg)",
+            "t:3:35: paddr: '0xg' is no number",
+        ),
+        (HEAD + "world\n  frame_drop( frame = x0 )", "t:3:23: 'x0' is no frame handle"),
+        (HEAD + "world\nl0 = list_new() =>", "t:3:19: unknown outcome ''; known are ok, err"),
         (HEAD + "world\nl0 = list_new() => okk", "t:3:20: unknown outcome 'okk' (did you mean"),
         (HEAD + "world\nl0 = list_new() => panic NO", "'panic' needs a code such as range-empty"),
         (HEAD + "world\nl0 = list_new() => ok {a=", "t:3:20: expected a value, got ''"),

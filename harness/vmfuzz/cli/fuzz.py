@@ -5,7 +5,7 @@ from pathlib import Path
 import rich_click as click
 from rich.table import Table
 
-from vmfuzz.campaign import Campaign, StopOn, Stored, run_campaign
+from vmfuzz.campaign import Campaign, StopOn, run_campaign
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.options import Duration, check_faults, world_from
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
@@ -177,26 +177,22 @@ def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
     console.print(f"; never: {', '.join(idle)}" if shown else "", markup=False)
     for quirk, count in campaign.quirks().items():
         console.print(f"known upstream defect met {count:,} times: {quirk}", markup=False)
-    _last_lines(console.print, campaign, plan, out, code)
+    for line in last_lines(campaign, plan, out, code):
+        console.print(line, markup=False, soft_wrap=True)
 
 
-def _last_lines(say: object, campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
-    assert callable(say)
-    stored: Stored | None = next(iter(campaign.findings.values()), None)
-    if stored is None and code is Exit.CLEAN:
-        checks = ", ".join(name for name in CHECKS if name in plan.checks)
-        say(f"clean: nothing found (checked {checks} after every step)")
-        return
+def last_lines(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> list[str]:
+    """Return verdict, where the findings are, and the next command."""
     if code is Exit.INTERRUPTED:
-        say(f"interrupted; {len(campaign.findings)} signatures found so far")
-        return
-    if stored is None:
-        say(f"inconclusive: {campaign.unreproducible} findings did not replay")
-        return
+        return [f"interrupted; {len(campaign.findings)} signatures found so far"]
+    if code is Exit.INCONCLUSIVE:
+        return [f"inconclusive: {campaign.unreproducible} findings did not replay"]
+    if code is Exit.CLEAN:
+        checks = ", ".join(name for name in CHECKS if name in plan.checks)
+        return [f"clean: nothing found (checked {checks} after every step)"]
+    first = next(iter(campaign.findings.values()))
     amount = len(campaign.findings)
-    say(f"FOUND {amount} {'signature' if amount == 1 else 'signatures'}")
-    if stored.path is None:
-        say("not stored; next: run again with --out findings")
-    else:
-        say(f"stored in {out}")
-        say(f"next: vmfuzz replay {stored.path}", soft_wrap=True, markup=False)
+    verdict = f"FOUND {amount} {'signature' if amount == 1 else 'signatures'}"
+    if first.path is None:
+        return [verdict, "not stored; next: run again with --out findings"]
+    return [verdict, f"stored in {out}", f"next: vmfuzz replay {first.path}"]

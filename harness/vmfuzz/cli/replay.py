@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import rich_click as click
+from rich.console import Console
 
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.options import check_faults
@@ -129,17 +130,18 @@ def _show(replayed: list[Replayed]) -> None:
         for at, why in list(item.run.skipped.items())[:5] if item.run else ():
             console.print(f"      step {at} skipped: {why}", markup=False)
         if item.verdict == "FAIL" and item.run and item.trace:
-            _show_failure(console.print, item.trace, item.run.finding)
+            _show_failure(console, item.trace, item.run.finding)
     bad = sum(item.verdict != "ok" for item in replayed)
     console.print(
         f"{'FAIL' if bad else 'ok'}: {len(replayed) - bad} of {len(replayed)} as expected"
     )
 
 
-def _show_failure(say: object, trace: Trace, finding: Finding | None) -> None:
-    assert callable(say)
+def _show_failure(console: Console, trace: Trace, finding: Finding | None) -> None:
     if trace.expect:
         wanted = ", ".join(f"{expect.clause} at {expect.step}" for expect in trace.expect)
-        say(f"      expected {wanted}, found {finding.signature if finding else 'nothing'}")
+        console.print(
+            f"      expected {wanted}, found {finding.signature if finding else 'nothing'}"
+        )
     if finding is not None:
-        say(finding_block(finding, trace), markup=False, soft_wrap=True)
+        console.print(finding_block(finding, trace), markup=False, soft_wrap=True)

@@ -1,0 +1,309 @@
+"""How the swarm draws the fields of an op: next to what is live, now and then a boundary."""
+
+from collections.abc import Callable
+from operator import attrgetter
+from random import Random
+from typing import Any, Final, Protocol
+
+from vmstore.arch import PAGE_SIZE, U64_MASK
+from vmstore.ids import (
+    HANDLE_KINDS,
+    ByteOffset,
+    ByteOffsetEnd,
+    MetaKind,
+    MetaVal,
+    Paddr,
+    PaddrEnd,
+)
+from vmstore.ops import GENERATED, Declaration, Field, frame, linked_list, segment, unique
+from vmstore.step import State
+from vmstore.world import World
+
+MAX_TRACE: Final = 400
+KINDS: Final = tuple(kind.name for kind in HANDLE_KINDS.values())
+SOURCES: Final = ("frame_from_unused", "segment_from_unused", "unique_from_unused")
+_SEGMENT: Final = KINDS.index("segment")
+_NOTHING: Final = len(KINDS)
+_BYTES_PER_OP: Final = 24
+_LONGEST: Final = 32  # pages of the longest segment asked for, whatever the size of memory
+_ANYWHERE: Final = 32  # a byte below takes any page of the pool, or a boundary
+_LOOKS: Final = 3  # pages looked at for one that is live, or unused, as wanted
+_ENOUGH: Final = 5  # live handles of a kind at which claiming more becomes rare
+_RARE: Final = 247  # a byte at or above takes a boundary value instead of a useful one
+
+
+class Surroundings(Protocol):
+    """What the traces of one batch share: world, a few pages, metadata kinds."""
+
+    world: World
+    pages: list[int]
+    kinds: list[str]
+
+
+class Drawing:
+    """Random bytes, and what the ops so far left alive for the next one to use.
+
+    Shape: `pools`, `live` and `next_ids` are indexed by the position of the handle kind.
+    """
+
+    __slots__ = (
+        "draw",
+        "kinds",
+        "last_paddr",
+        "last_segment",
+        "live",
+        "next_ids",
+        "owners",
+        "pages",
+        "pools",
+        "segments",
+        "world",
+    )
+
+    def __init__(self, rng: Random, around: Surroundings, state: State) -> None:
+        self.world = around.world
+        self.pages = around.pages
+        self.kinds = around.kinds
+        self.live = [state.live[kind] for kind in KINDS]
+        self.segments = state.view.store.segments
+        self.owners = state.view.store.owners
+        self.draw: Callable[[], int] = iter(rng.randbytes((MAX_TRACE + 8) * _BYTES_PER_OP)).__next__
+        self.pools: list[list[int]] = [[] for _ in KINDS]
+        self.pools.append([0])  # at _NOTHING: what an op that needs no handle needs
+        self.next_ids = [0] * len(KINDS)
+        self.last_paddr = 0
+        self.last_segment = -1
+
+
+# -- one generator per field type ------------------------------------------------------------------
+
+
+def _paddr(g: Drawing) -> int:
+    choice = g.draw()
+    if choice < _RARE:
+        g.last_paddr = g.pages[choice % len(g.pages)] * PAGE_SIZE
+    else:
+        top = g.world.max_paddr
+        special = (top, top - PAGE_SIZE, top + PAGE_SIZE, 1, top - 1, U64_MASK & ~0xFFF, U64_MASK)
+        g.last_paddr = special[g.draw() % len(special)]
+    return g.last_paddr
+
+
+def _paddr_near(*, live: bool) -> Callable[[Drawing], int]:
+    """Prefer a page that somebody (or nobody) refers to; now and then take any address."""
+
+    def generate(g: Drawing) -> int:
+        choice = g.draw()
+        if choice < _ANYWHERE:
+            return _paddr(g)
+        owners, pages = g.owners, g.pages
+        amount = len(pages)
+        index = pages[choice % amount]
+        for offset in range(_LOOKS):
+            index = pages[(choice + offset) % amount]
+            owner = owners.get(index)
+            if (owner is not None and (owner.uniques > 0 or owner.references() > 0)) == live:
+                break
+        g.last_paddr = index * PAGE_SIZE
+        return g.last_paddr
+
+    return generate
+
+
+def _paddr_end(g: Drawing) -> int:
+    choice, start = g.draw(), g.last_paddr
+    if choice < _RARE:
+        return (start + (1 + choice % 5) * PAGE_SIZE) & U64_MASK
+    top = g.world.max_paddr
+    near_top = min(top, start + _LONGEST * PAGE_SIZE)
+    special = (start, start - PAGE_SIZE, start + 1, near_top, top + PAGE_SIZE, U64_MASK & ~0xFFF)
+    return special[g.draw() % len(special)] & U64_MASK
+
+
+def _offset(g: Drawing) -> int:
+    choice = g.draw()
+    start, end = g.segments[g.last_segment]
+    pages = (end - start) // PAGE_SIZE
+    if choice < _RARE:
+        g.last_paddr = choice % (pages + 1) * PAGE_SIZE
+    else:
+        special = (1, end - start + PAGE_SIZE, -PAGE_SIZE, -start, -2 * PAGE_SIZE, 0x800)
+        g.last_paddr = special[g.draw() % len(special)] & U64_MASK
+    return g.last_paddr
+
+
+def _offset_end(g: Drawing) -> int:
+    choice = g.draw()
+    start, end = g.segments[g.last_segment]
+    if choice < _RARE and g.last_paddr <= end - start:
+        left = (end - start - g.last_paddr) // PAGE_SIZE
+        return g.last_paddr + choice % (left + 1) * PAGE_SIZE
+    special = (g.last_paddr, end - start, 0, PAGE_SIZE, -PAGE_SIZE, end - start + PAGE_SIZE, 1)
+    return special[g.draw() % len(special)] & U64_MASK
+
+
+def _val(g: Drawing) -> int:
+    choice = g.draw()
+    return choice % 8 if choice < _RARE else U64_MASK - choice % 3
+
+
+def _kind(g: Drawing) -> str:
+    return g.kinds[g.draw() % len(g.kinds)]
+
+
+def _fresh(kind: int) -> Callable[[Drawing], int]:
+    def generate(g: Drawing) -> int:
+        handle = g.next_ids[kind]
+        g.next_ids[kind] = handle + 1
+        return handle
+
+    return generate
+
+
+def _consumed(kind: int) -> Callable[[Drawing], int]:
+    def generate(g: Drawing) -> int:
+        pool = g.pools[kind]
+        at = g.draw() % len(pool)
+        handle = pool[at]
+        pool[at] = pool[-1]
+        pool.pop()
+        return handle
+
+    return generate
+
+
+def _used(kind: int) -> Callable[[Drawing], int]:
+    def generate(g: Drawing) -> int:
+        pool = g.pools[kind]
+        return pool[g.draw() % len(pool)]
+
+    return generate
+
+
+def _used_segment(g: Drawing) -> int:
+    pool = g.pools[_SEGMENT]
+    g.last_segment = pool[g.draw() % len(pool)]
+    return g.last_segment
+
+
+_BY_TYPE: Final[dict[object, Callable[[Drawing], Any]]] = {
+    Paddr: _paddr,
+    PaddrEnd: _paddr_end,
+    ByteOffset: _offset,
+    ByteOffsetEnd: _offset_end,
+    MetaVal: _val,
+    MetaKind: _kind,
+}
+
+
+def _generator(field: Field) -> Callable[[Drawing], Any]:
+    if field.kind is None:
+        return _BY_TYPE[field.type]
+    kind = KINDS.index(field.kind.name)
+    if field.is_destination:
+        return _fresh(kind)
+    if field.is_consumed:
+        return _consumed(kind)
+    return _used_segment if kind == _SEGMENT else _used(kind)
+
+
+# -- claims: rare once enough is live --------------------------------------------------------------
+
+
+def _claim_guard(kind: int) -> Callable[[Drawing], bool]:
+    def wants_more(g: Drawing) -> bool:
+        return len(g.pools[kind]) < _ENOUGH or g.draw() < 32
+
+    return wants_more
+
+
+# -- split: the consumed segment must be chosen before it is consumed ------------------------------
+
+
+def _can_split(g: Drawing) -> bool:
+    """Choose a segment of two or more pages, or now and then any; move it to the pool's end."""
+    pool = g.pools[_SEGMENT]
+    at = g.draw() % len(pool)
+    start, end = g.segments[pool[at]]
+    if end - start < 2 * PAGE_SIZE and g.draw() < _RARE:
+        return False
+    pool[at], pool[-1] = pool[-1], pool[at]
+    return True
+
+
+def _split_segment(g: Drawing) -> int:
+    g.last_segment = g.pools[_SEGMENT].pop()
+    return g.last_segment
+
+
+def _split_offset(g: Drawing) -> int:
+    choice = g.draw()
+    start, end = g.segments[g.last_segment]
+    pages = (end - start) // PAGE_SIZE
+    if choice < _RARE and pages > 1:
+        return (1 + choice % (pages - 1)) * PAGE_SIZE
+    special = (0, end - start, 0x800, U64_MASK & ~0xFFF, end - start + PAGE_SIZE)
+    return special[g.draw() % len(special)]
+
+
+def _builder(make: type, fields: tuple[Callable[[Drawing], Any], ...]) -> Callable[[Drawing], Any]:
+    """Return a function that draws every field and makes the op; unrolled, as it runs per step."""
+    if len(fields) == 1:
+        (only,) = fields
+        return lambda g: make(only(g))
+    if len(fields) == 2:
+        first, second = fields
+        return lambda g: make(first(g), second(g))
+    if len(fields) == 3:
+        one, two, three = fields
+        return lambda g: make(one(g), two(g), three(g))
+    return lambda g: make(*[generate(g) for generate in fields])
+
+
+class OpPlan:
+    """How to make one kind of op: the one or two handle kinds it needs, and how to draw it."""
+
+    __slots__ = ("build", "guard", "name", "need", "need_too", "needs_link", "weight")
+
+    def __init__(self, declaration: Declaration) -> None:
+        self.name = declaration.name
+        kinds = [KINDS.index(f.kind.name) for f in declaration.handles if f.kind]
+        needs = [*dict.fromkeys(kinds), _NOTHING, _NOTHING]
+        self.need, self.need_too = needs[:2]
+        nearby = _paddr_near(live=self.name not in SOURCES)
+        fields = tuple(_generator(field) for field in declaration.fields)
+        fields = tuple(nearby if f is _paddr else f for f in fields)
+        self.weight = 1 if declaration.op in _READERS else 3
+        self.guard: Callable[[Drawing], bool] | None = None
+        self.needs_link = declaration.area == "linked_list"
+        if not kinds and declaration.destinations[0].kind:
+            self.guard = _claim_guard(KINDS.index(declaration.destinations[0].kind.name))
+        if declaration.op is segment.SegmentSplit:
+            self.guard = _can_split
+            fields = (*fields[:2], _split_segment, _split_offset)
+        self.build = _builder(declaration.op, fields)
+
+
+_READERS: Final = frozenset(
+    {
+        frame.FrameReferenceCount,
+        frame.FrameInfo,
+        frame.FrameBorrow,
+        frame.FrameEq,
+        frame.FrameDowncast,
+        frame.FrameToUframe,
+        segment.SegmentInfo,
+        segment.SegmentDowncast,
+        segment.SegmentToUsegment,
+        unique.UniqueInfo,
+        linked_list.ListSize,
+        linked_list.LcursorAsList,
+        linked_list.LcursorCurrentMeta,
+    }
+)
+PLANS: Final = tuple(OpPlan(declaration) for declaration in GENERATED)
+PLAN_BY_NAME: Final = {plan.name: plan for plan in PLANS}
+DESTINATIONS: Final = {
+    d.op: tuple((attrgetter(f.name), KINDS.index(f.kind.name)) for f in d.destinations if f.kind)
+    for d in GENERATED
+}
