@@ -123,7 +123,7 @@ class Session:
             found = self.check_everything(op)
         elif self.groups and not footprint_holds(state):
             found = self._clause_finding(op, violations(state, footprint(state), self.groups))
-        if found is None and machine.events != view.events and "view" in self.checks:
+        if found is None and (machine.events or view.events):
             found = self._event_finding(op)
         return found
 
@@ -175,8 +175,10 @@ class Session:
             found = [v for v in found if v.clause in _AFTER_ABORT]
         return self._clause_finding(op, found)
 
-    def _event_finding(self, op: Op) -> Finding:
-        seen, expected = self.state.machine.events, self.state.view.events
+    def _event_finding(self, op: Op) -> Finding | None:
+        seen, expected = self.machine.events, self.view.events
+        if seen == expected or "view" not in self.checks:
+            return None
         longest = max(len(seen), len(expected))
         at = next(i for i in range(longest) if seen[i : i + 1] != expected[i : i + 1])
         name = str((expected[at : at + 1] or seen[at : at + 1])[0][0])

@@ -79,6 +79,11 @@ _CONSTANTS: Final = (
 )
 
 
+def returns(outcome: Outcome, value: dict[str, object]) -> bool:
+    """Return whether `outcome` is a success with exactly `value`; cheaper than an equality."""
+    return outcome.__class__ is Ok and outcome.value == value
+
+
 def canonical(outcome: Outcome) -> Outcome:
     """Return the constant that equals `outcome`, or `outcome` itself when there is none."""
     for constant in _CONSTANTS:

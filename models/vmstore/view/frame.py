@@ -16,7 +16,7 @@ from vmstore.ops.frame import (
     FrameReferenceCount,
     FrameToUframe,
 )
-from vmstore.outcome import NOT_UNTYPED, OK, WRONG_TYPE, Abort, Ok, Outcome, Panic
+from vmstore.outcome import NOT_UNTYPED, OK, WRONG_TYPE, Abort, Ok, Outcome, Panic, returns
 from vmstore.owner import SlotOwner
 from vmstore.view.state import View
 
@@ -80,9 +80,9 @@ def frame_drop(v: View, op: FrameDrop, out: Outcome) -> Outcome | None:
 
 def frame_into_raw(v: View, op: FrameIntoRaw, out: Outcome) -> Outcome | None:
     """Always succeeds: the handle is forgotten, H stays."""
-    allowed = Ok({"paddr": v.store.frames[op.frame]})
-    if out != allowed:
-        return allowed
+    value: dict[str, object] = {"paddr": v.store.frames[op.frame]}
+    if not returns(out, value):
+        return Ok(value)
     v.store.forget_frame(op.frame, op.dst)
     return None
 
@@ -98,14 +98,14 @@ def frame_from_raw(v: View, op: FrameFromRaw, out: Outcome) -> Outcome | None:
 def frame_reference_count(v: View, op: FrameReferenceCount, out: Outcome) -> Outcome | None:
     """Returns H + P + C + D; a checked build panics at saturation."""
     count = v.store.owner_at(v.store.frames[op.frame]).references()
-    return _unless(out, _count_read(v, count, Ok({"rc": count})))
+    return _count_read(v, count, {"rc": count}, out)
 
 
 def frame_info(v: View, op: FrameInfo, out: Outcome) -> Outcome | None:
     """Returns the page's address and metadata; nothing changes."""
     owner = v.store.owner_at(v.store.frames[op.frame])
     kind, val = v.page(owner)
-    shown = {
+    shown: dict[str, object] = {
         "paddr": owner.index * PAGE_SIZE,
         "size": PAGE_SIZE,
         "level": 1,
@@ -113,19 +113,20 @@ def frame_info(v: View, op: FrameInfo, out: Outcome) -> Outcome | None:
         "val": val,
         "untyped": kind in UNTYPED_KINDS,
     }
-    return _unless(out, Ok(shown))
+    return None if returns(out, shown) else Ok(shown)
 
 
 def frame_borrow(v: View, op: FrameBorrow, out: Outcome) -> Outcome | None:
     """Returns address and count; nothing changes."""
     paddr = v.store.frames[op.frame]
     count = v.store.owner_at(paddr).references()
-    return _unless(out, _count_read(v, count, Ok({"paddr": paddr, "rc": count})))
+    return _count_read(v, count, {"paddr": paddr, "rc": count}, out)
 
 
 def frame_eq(v: View, op: FrameEq, out: Outcome) -> Outcome | None:
     """True iff both handles name the same page."""
-    return _unless(out, Ok({"eq": v.store.frames[op.frame] == v.store.frames[op.other]}))
+    value: dict[str, object] = {"eq": v.store.frames[op.frame] == v.store.frames[op.other]}
+    return None if returns(out, value) else Ok(value)
 
 
 def frame_downcast(v: View, op: FrameDowncast, out: Outcome) -> Outcome | None:
@@ -142,9 +143,7 @@ def frame_to_uframe(v: View, op: FrameToUframe, out: Outcome) -> Outcome | None:
     return None if out is allowed else allowed
 
 
-def _unless(out: Outcome, allowed: Outcome) -> Outcome | None:
-    return None if out == allowed else allowed
-
-
-def _count_read(v: View, count: int, value: Ok) -> Outcome:
-    return SATURATED_READ if v.asserts and count >= v.rc_max else value
+def _count_read(v: View, count: int, value: dict[str, object], out: Outcome) -> Outcome | None:
+    if v.asserts and count >= v.rc_max:
+        return None if out == SATURATED_READ else SATURATED_READ
+    return None if returns(out, value) else Ok(value)

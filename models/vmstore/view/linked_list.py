@@ -21,7 +21,7 @@ from vmstore.ops.linked_list import (
     ListPushFront,
     ListSize,
 )
-from vmstore.outcome import BORROWED, OK, WRONG_TYPE, Abort, Ok, Outcome
+from vmstore.outcome import BORROWED, OK, WRONG_TYPE, Abort, Ok, Outcome, returns
 from vmstore.view.state import CursorView, ListView, View
 
 IDS_EXHAUSTED = Abort("list-id-exhausted")
@@ -246,8 +246,8 @@ def lcursor_drop(v: View, op: LcursorDrop, out: Outcome) -> Outcome | None:
 
 def _size(held: ListView, out: Outcome) -> Outcome | None:
     length = len(held.pages)
-    allowed = Ok({"size": length, "empty": length == 0})
-    return None if out == allowed else allowed
+    value: dict[str, object] = {"size": length, "empty": length == 0}
+    return None if returns(out, value) else Ok(value)
 
 
 def _names_a_page(v: View, paddr: int) -> bool:

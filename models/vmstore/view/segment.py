@@ -26,6 +26,7 @@ from vmstore.outcome import (
     Ok,
     Outcome,
     Panic,
+    returns,
 )
 from vmstore.store import SegmentEntry
 from vmstore.view.frame import SATURATED, lose_reference
@@ -80,8 +81,8 @@ def _claimable(v: View, op: SegmentFromUnused) -> tuple[Outcome, range]:
 def segment_info(v: View, op: SegmentInfo, out: Outcome) -> Outcome | None:
     """Returns start and size; nothing changes."""
     start, end = v.store.segments[op.segment]
-    allowed = Ok({"paddr": start, "size": end - start})
-    return None if out == allowed else allowed
+    value: dict[str, object] = {"paddr": start, "size": end - start}
+    return None if returns(out, value) else Ok(value)
 
 
 def segment_split(v: View, op: SegmentSplit, out: Outcome) -> Outcome | None:
@@ -185,9 +186,9 @@ def segment_from_frame(v: View, op: SegmentFromFrame, out: Outcome) -> Outcome |
 def segment_into_raw(v: View, op: SegmentIntoRaw, out: Outcome) -> Outcome | None:
     """Always succeeds: the segment is forgotten, C stays."""
     start, end = v.store.segments[op.segment]
-    allowed = Ok({"start": start, "end": end})
-    if out != allowed:
-        return allowed
+    value: dict[str, object] = {"start": start, "end": end}
+    if not returns(out, value):
+        return Ok(value)
     v.store.forget_segment(op.segment, op.dst)
     return None
 

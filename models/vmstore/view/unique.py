@@ -13,7 +13,7 @@ from vmstore.ops.unique import (
     UniqueSetVal,
     UniqueTryFromShared,
 )
-from vmstore.outcome import OK, SHARED, Ok, Outcome
+from vmstore.outcome import OK, SHARED, Ok, Outcome, returns
 from vmstore.view.state import View
 
 
@@ -33,8 +33,14 @@ def unique_info(v: View, op: UniqueInfo, out: Outcome) -> Outcome | None:
     """Returns the page's address and metadata; nothing changes."""
     paddr = v.store.unique_frames[op.unique]
     kind, val = v.pages[paddr // PAGE_SIZE]
-    allowed = Ok({"paddr": paddr, "size": PAGE_SIZE, "level": 1, "meta": kind, "val": val})
-    return None if out == allowed else allowed
+    value: dict[str, object] = {
+        "paddr": paddr,
+        "size": PAGE_SIZE,
+        "level": 1,
+        "meta": kind,
+        "val": val,
+    }
+    return None if returns(out, value) else Ok(value)
 
 
 def unique_set_val(v: View, op: UniqueSetVal, out: Outcome) -> Outcome | None:
@@ -61,9 +67,9 @@ def unique_repurpose(v: View, op: UniqueRepurpose, out: Outcome) -> Outcome | No
 
 def unique_into_raw(v: View, op: UniqueIntoRaw, out: Outcome) -> Outcome | None:
     """Always succeeds: the handle is forgotten, U stays."""
-    allowed = Ok({"paddr": v.store.unique_frames[op.unique]})
-    if out != allowed:
-        return allowed
+    value: dict[str, object] = {"paddr": v.store.unique_frames[op.unique]}
+    if not returns(out, value):
+        return Ok(value)
     v.store.forget_unique(op.unique, op.dst)
     return None
 
