@@ -192,6 +192,7 @@ def test_recorded_ok_without_value_is_the_shared_constant_by_value() -> None:
         (HEAD + "world\nfault NO!", "t:3:7: 'NO!' is no fault id"),
         (HEAD + "world\nexpect ACCT.3c", "t:3:8: expected 'CLAUSE at STEP', got 'ACCT.3c'"),
         (HEAD + "world\nl0 = list_new()\nfault a", "t:4:1: 'fault' lines come before the first"),
+        (HEAD + "world\nl0 = list_new()#x", "t:3:1: not an op line: 'l0 = list_new()#x'"),
         (HEAD + "world\nfrobnicate", "t:3:1: not an op line: 'frobnicate'"),
         (HEAD + "world\nl0 = list_nwe()", "t:3:6: unknown op 'list_nwe' (did you mean 'list_new'"),
         (HEAD + "world\nlist_new()", "t:3:1: list_new produces lN, got nothing"),
