@@ -15,7 +15,7 @@ from vmstore.clauses.check import Violation, everything, footprint, violations
 from vmstore.clauses.fused import everything_holds, footprint_holds
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
-from vmstore.outcome import Abort, Diverges, Err, Outcome, Panic, PoweredOff, Unwinding
+from vmstore.outcome import Abort, Diverges, Err, Ok, Outcome, Panic, PoweredOff, Unwinding
 from vmstore.step import STEPS, State
 from vmstore.world import World
 
@@ -114,10 +114,11 @@ class Session:
         if allowed is not None:
             return self._outcome_finding(op, outcome, allowed)
         shape = outcome.__class__
-        if shape is Err and _CONSUMERS[kind]:
-            self._give_back(op)
-        elif shape is Panic or shape is Abort or shape is Diverges:
-            return self._after_end(op, outcome)
+        if shape is not Ok:
+            if shape is Panic or shape is Abort or shape is Diverges:
+                return self._after_end(op, outcome)
+            if shape is Err and _CONSUMERS[kind]:
+                self._give_back(op)
         found: Finding | None = None
         if self.steps % self.full_every == 0:
             found = self.check_everything(op)

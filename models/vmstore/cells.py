@@ -7,14 +7,14 @@ unseen. Slots are lazy: one that was never looked at is as boot left it.
 
 from typing import Final
 
-from vmstore.arch import REF_COUNT_UNUSED, U64_MASK
+from vmstore.arch import META_BASE, META_SLOT_SIZE, REF_COUNT_UNUSED, U64_MASK
 from vmstore.world import World
 
 NONE: Final = -1  # no neighbour, no element
 
 
 class Slot:
-    """The metadata slot of one page: `storage` (payload and links), count, vtable, list tag.
+    """The metadata slot of one page, at `vaddr`: storage (payload, links), count, vtable, list tag.
 
     `vtable` is the metadata kind, empty while uninitialised; `stored` says whether the storage is
     initialised; `prev` and `next` are page indices and mean something for kind `link` only.
@@ -29,12 +29,14 @@ class Slot:
         "ref_count",
         "stamp",
         "stored",
+        "vaddr",
         "val",
         "vtable",
     )
 
     def __init__(self, index: int, ref_count: int, vtable: str) -> None:
         self.index = index
+        self.vaddr = META_BASE + index * META_SLOT_SIZE
         self.ref_count = ref_count
         self.vtable = vtable
         self.stored = vtable != ""

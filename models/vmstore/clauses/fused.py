@@ -4,13 +4,7 @@ The conjunction of the clauses, flattened for the hot loop. False means that som
 `check.violations` then finds out which. Their agreement is itself tested.
 """
 
-from vmstore.arch import (
-    META_BASE,
-    META_SLOT_SIZE,
-    PAGE_SIZE,
-    REF_COUNT_UNIQUE,
-    REF_COUNT_UNUSED,
-)
+from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.cells import NONE, Slot
 from vmstore.owner import SlotOwner
 from vmstore.step import State
@@ -68,19 +62,21 @@ def everything_holds(state: State) -> bool:
 
 def slot_holds(state: State, view: View, slot: Slot, owner: SlotOwner) -> bool:
     """Return whether every slot clause holds of one slot. Requires: both sides of one index."""
-    index = slot.index
-    if owner.slot_vaddr != META_BASE + index * META_SLOT_SIZE or owner.paths:
+    if owner.slot_vaddr != slot.vaddr or owner.paths:
         return False
-    store = view.store
     rc = slot.ref_count
     covers, uniques, handles = owner.covers, owner.uniques, owner.handles
     references = handles + covers + owner.mappings + owner.deferred + owner.links + owner.leaked
-    if owner.obligations != handles + covers + uniques - owner.forgotten and store.ledger_is_exact:
+    if (
+        owner.obligations != handles + covers + uniques - owner.forgotten
+        and view.store.ledger_is_exact
+    ):
         return False
+    index, vtable = slot.index, slot.vtable
     if rc == REF_COUNT_UNUSED:
         return (
             not slot.stored
-            and not slot.vtable
+            and not vtable
             and slot.in_list == 0
             and owner.parked
             and not uniques
@@ -90,15 +86,15 @@ def slot_holds(state: State, view: View, slot: Slot, owner: SlotOwner) -> bool:
             and owner.usage != "PageTable"
             and 0 <= index < state.machine.cells.pages
         )
-    if not slot.stored or not slot.vtable:
+    if not slot.stored or not vtable:
         return False
-    if not owner.parked and not store.extracts_slots:
+    if not owner.parked and not view.store.extracts_slots:
         return False
     page = view.pages.get(index)
     if page is None:
-        if owner.usage != "PageTable" or slot.vtable != "pt":
+        if owner.usage != "PageTable" or vtable != "pt":
             return False
-    elif page[0] != slot.vtable or page[1] != slot.val or owner.usage != "Frame":
+    elif page[0] != vtable or page[1] != slot.val or owner.usage != "Frame":
         return False
     if rc == REF_COUNT_UNIQUE:
         held = view.linked.get(index)
