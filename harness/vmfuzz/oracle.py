@@ -27,6 +27,7 @@ _EVENT_CLAUSES: Final = {
     "freed": ("VIEW.O6", "the allocator is told of each page exactly once, by a drop"),
     "on_drop": ("VIEW.O7", "each installed metadata value's hook runs exactly once"),
 }
+_ENDS: Final = frozenset({Panic, Abort, Diverges})
 _CONSUMERS: Final = {
     d.op: tuple((f.kind.name, f.name) for f in d.handles if f.is_consumed and f.kind)
     for d in DECLARATIONS.values()
@@ -101,10 +102,11 @@ class Session:
         except PoweredOff as abort:
             outcome = Abort(abort.code)
         self.outcome = outcome
+        shape = outcome.__class__
         self.steps += 1
         if rule is None or self.is_poked:
             self.is_poked = True
-            self.is_over = isinstance(outcome, Panic | Abort | Diverges)
+            self.is_over = shape in _ENDS
             return None
         if machine.quirks or machine.hazards:
             unsafe = self._safety(op)
@@ -113,12 +115,10 @@ class Session:
         allowed = rule(view, op, outcome)
         if allowed is not None:
             return self._outcome_finding(op, outcome, allowed)
-        shape = outcome.__class__
         if shape is not Ok:
-            if shape is Panic or shape is Abort or shape is Diverges:
+            if shape in _ENDS:
                 return self._after_end(op, outcome)
-            if shape is Err and _CONSUMERS[kind]:
-                self._give_back(op)
+            self._give_back(op)
         found: Finding | None = None
         if self.steps % self.full_every == 0:
             found = self.check_everything(op)
