@@ -15,7 +15,7 @@ from vmstore.clauses.check import Violation, everything, footprint, violations
 from vmstore.clauses.fused import everything_holds, footprint_holds
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
-from vmstore.outcome import Abort, Diverges, Err, Ok, Outcome, Panic, PoweredOff, Unwinding
+from vmstore.outcome import Abort, Diverges, Ok, Outcome, Panic, PoweredOff, Unwinding
 from vmstore.step import STEPS, State
 from vmstore.world import World
 

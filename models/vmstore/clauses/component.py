@@ -8,7 +8,6 @@ from vmstore.arch import (
     META_SLOT_SIZE,
     REF_COUNT_UNIQUE,
     REF_COUNT_UNUSED,
-    index_to_meta,
 )
 from vmstore.clauses.registry import Clause, Group, Scope, SlotCase, StoreCase
 
@@ -89,6 +88,6 @@ CLAUSES: Final = (
            holds=lambda c: c.slot.index == c.owner.index,
            show=lambda c: f"slot index {c.slot.index}, owner index {c.owner.index}"),
     Clause("REG.04e", "slot_owners[i].slot_vaddr == slots[i].addr", _REG, _S, _I,
-           holds=lambda c: c.owner.slot_vaddr == index_to_meta(c.slot.index),
-           show=lambda c: f"{c.owner.slot_vaddr:#x} against {index_to_meta(c.slot.index):#x}"),
+           holds=lambda c: c.owner.slot_vaddr == c.slot.vaddr,
+           show=lambda c: f"{c.owner.slot_vaddr:#x} against {c.slot.vaddr:#x}"),
 )  # fmt: skip

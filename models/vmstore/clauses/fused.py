@@ -47,7 +47,7 @@ def everything_holds(state: State) -> bool:
     store = view.store
     for index in cells.slots.keys() | store.owners.keys():
         owner = store.owner(index)
-        if owner.index != index or not slot_holds(state, view, cells.slot(index), owner):
+        if not slot_holds(state, view, cells.slot(index), owner):
             return False
     ids = [held.list_id for held in view.lists.values() if held.list_id]
     return (
@@ -62,7 +62,8 @@ def everything_holds(state: State) -> bool:
 
 def slot_holds(state: State, view: View, slot: Slot, owner: SlotOwner) -> bool:
     """Return whether every slot clause holds of one slot. Requires: both sides of one index."""
-    if owner.slot_vaddr != slot.vaddr or owner.paths:
+    index = slot.index
+    if index != owner.index or owner.slot_vaddr != slot.vaddr or owner.paths:
         return False
     rc = slot.ref_count
     covers, uniques, handles = owner.covers, owner.uniques, owner.handles
@@ -72,7 +73,7 @@ def slot_holds(state: State, view: View, slot: Slot, owner: SlotOwner) -> bool:
         and view.store.ledger_is_exact
     ):
         return False
-    index, vtable = slot.index, slot.vtable
+    vtable = slot.vtable
     if rc == REF_COUNT_UNUSED:
         return (
             not slot.stored
