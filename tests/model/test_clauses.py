@@ -28,7 +28,6 @@ INVARIANTS = {
     "SLOT.14": {"SLOT.14", "REG.04e"},
     "REG.02": {"REG.02", "STRUCT.02"},
     "REG.03": {"REG.03", "REG.04c", "REG.04e"},
-    "REG.04c": {"REG.04c", "REG.04e"},
     "STRUCT.02": {"REG.02", "STRUCT.02"},
     "STRUCT.14d": {"STRUCT.14d", "STRUCT.15'"},
     "STRUCT.17b": {"STRUCT.17b", "ACCT.2"},
