@@ -1,0 +1,95 @@
+"""Passes that make ops use fewer handles, so that the producers of the others can go."""
+
+from typing import Final
+
+from vmfuzz.minimize.shrinker import Shrinker, rewritten
+from vmfuzz.trace import Step
+from vmstore.ops import DECLARATIONS
+
+_USES: Final = {
+    d.op: tuple((f.name, f.kind.name) for f in d.handles if f.kind) for d in DECLARATIONS.values()
+}
+_ENDS: Final = {
+    d.op: tuple((f.name, f.kind.name) for f in d.handles if f.kind and f.is_consumed)
+    for d in DECLARATIONS.values()
+}
+_MAKES: Final = {
+    d.op: tuple((f.name, f.kind.name) for f in d.destinations if f.kind)
+    for d in DECLARATIONS.values()
+}
+
+
+def reuse_earlier_handles(shrinker: Shrinker) -> None:
+    """Point each use of a handle to one that was produced before it."""
+    at = 0
+    while at < len(shrinker.steps):
+        for name, kind in _USES[type(shrinker.steps[at].op)]:
+            for other in _produced(shrinker.steps[:at], kind):
+                if other == getattr(shrinker.steps[at].op, name):
+                    break
+                steps = list(shrinker.steps)
+                steps[at] = rewritten(steps[at], **{name: other})
+                if shrinker.propose(steps):
+                    break
+            if at >= len(shrinker.steps):
+                return
+        at += 1
+
+
+def merge_handles(shrinker: Shrinker) -> None:
+    """Delete the producer of a handle and let its users take an earlier one of its kind.
+
+    If the earlier one is consumed in between, its consumer goes too: a handle that was parked and
+    taken back, or listed and popped, need never have left.
+    """
+    at = 0
+    while at < len(shrinker.steps):
+        if not _merge(shrinker, at):
+            at += 1
+
+
+def _merge(shrinker: Shrinker, at: int) -> bool:
+    steps = shrinker.steps
+    for name, kind in _MAKES[type(steps[at].op)]:
+        gone = getattr(steps[at].op, name)
+        for other in _produced(steps[:at], kind):
+            before = [step for step in steps[:at] if not _consumes(step, kind, other)]
+            rest = [_renamed(step, kind, gone, other) for step in steps[at + 1 :]]
+            if shrinker.propose([*before, *rest]):
+                return True
+    return False
+
+
+def without_producers(steps: list[Step], user: Step) -> list[Step]:
+    """Return the steps without those that define a handle that `user` uses."""
+    used = {(kind, getattr(user.op, name)) for name, kind in _USES[type(user.op)]}
+    return [
+        step
+        for step in steps
+        if not any((kind, getattr(step.op, name)) in used for name, kind in _MAKES[type(step.op)])
+    ]
+
+
+def _consumes(step: Step, kind: str, handle: int) -> bool:
+    return any(
+        used == kind and getattr(step.op, name) == handle for name, used in _ENDS[type(step.op)]
+    )
+
+
+def _produced(steps: list[Step], kind: str) -> list[int]:
+    """Return the ids of a kind that the steps define, in order of their first definition."""
+    found: dict[int, None] = {}
+    for step in steps:
+        for name, made in _MAKES[type(step.op)]:
+            if made == kind:
+                found[getattr(step.op, name)] = None
+    return list(found)
+
+
+def _renamed(step: Step, kind: str, old: int, new: int) -> Step:
+    changes = {
+        name: new
+        for name, used in _USES[type(step.op)]
+        if used == kind and getattr(step.op, name) == old
+    }
+    return rewritten(step, **changes) if changes else step
