@@ -8,6 +8,7 @@ from typing import Literal
 from vmfuzz.crashes import cut, has_bucket, store
 from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.engines.registry import engine
+from vmfuzz.minimize import Minimized, minimize
 from vmfuzz.runner import run
 
 StopOn = Literal["first", "new", "never"]
@@ -15,9 +16,10 @@ StopOn = Literal["first", "new", "never"]
 
 @dataclass(slots=True)
 class Stored:
-    """One signature that the run found: its first occurrence, how often, and where it is kept."""
+    """One signature that the run found: first as it was, minimized, how often, and where it is."""
 
     found: Found
+    minimized: Minimized
     hits: int = 1
     path: Path | None = None
     is_new: bool = True
@@ -101,8 +103,9 @@ def _record(campaign: Campaign, plan: Plan, found: Found, out: Path | None) -> b
         campaign.unreproducible += 1
         return False
     is_new = out is None or not has_bucket(out, signature)
-    path = store(out, found, plan.rng_seed) if out is not None else None
-    campaign.findings[signature] = Stored(found, path=path, is_new=is_new)
+    minimized = minimize(cut(found), checks=plan.checks, strict=plan.strict)
+    path = store(out, found, minimized, plan.rng_seed) if out is not None else None
+    campaign.findings[signature] = Stored(found, minimized, path=path, is_new=is_new)
     return is_new
 
 

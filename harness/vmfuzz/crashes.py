@@ -1,4 +1,9 @@
-"""Buckets on disk: one folder per signature, plain files, written atomically."""
+"""Buckets on disk: one folder per signature, plain files, written atomically.
+
+`min.trace` is the shortest trace seen so far, `first.trace` the first one as it was found,
+`001.trace` and so on are later ones, `finding.txt` explains the shortest, `meta.json` says where
+the first came from.
+"""
 
 import json
 import platform
@@ -8,9 +13,10 @@ from typing import Final
 from vmfuzz import __version__
 from vmfuzz.engines.interface import Found
 from vmfuzz.errors import VmfuzzError
+from vmfuzz.minimize import Minimized
 from vmfuzz.report.block import finding_block
 from vmfuzz.trace import FORMAT_VERSION, Step, Trace
-from vmfuzz.trace_file import save, write_atomically
+from vmfuzz.trace_file import load, save, write_atomically
 
 UPSTREAM: Final = "asterinas 604948581"
 MAX_TRACES: Final = 8
@@ -33,23 +39,43 @@ def cut(found: Found) -> Trace:
     return Trace(trace.world, steps, trace.faults)
 
 
-def store(folder: Path, found: Found, rng_seed: int) -> Path:
-    """Put a finding into its bucket and return the path of the trace.
+def store(folder: Path, found: Found, minimized: Minimized, rng_seed: int) -> Path:
+    """Put a finding into its bucket and return the path of the bucket's shortest trace.
 
-    Effect: the first trace of a bucket is `first.trace`, up to `MAX_TRACES` more are numbered.
-    Errors: VmfuzzError when the folder cannot be written; nothing already there is touched.
+    Effect: `min.trace` is replaced by a shorter one only; up to `MAX_TRACES` later occurrences
+    are kept. Errors: VmfuzzError when the folder cannot be written; what is there stays whole.
     """
     bucket = folder / bucket_name(found.finding.signature)
-    first = bucket / "first.trace"
+    first, shortest = bucket / "first.trace", bucket / "min.trace"
     if first.exists():
-        for number in range(1, MAX_TRACES + 1):
-            path = bucket / f"{number:03}.trace"
-            if not path.exists():
-                save(path, cut(found))
-                return path
-        return first
-    save(first, cut(found))
-    write_atomically(bucket / "finding.txt", finding_block(found.finding, found.trace) + "\n")
+        _store_another(bucket, cut(found))
+    else:
+        save(first, cut(found))
+        write_atomically(bucket / "meta.json", _meta(found, rng_seed))
+    if _is_shorter(minimized.trace, shortest):
+        save(shortest, minimized.trace)
+        block = finding_block(minimized.finding, minimized.trace, whole=True)
+        write_atomically(bucket / "finding.txt", block + "\n")
+    return shortest
+
+
+def _store_another(bucket: Path, trace: Trace) -> None:
+    for number in range(1, MAX_TRACES + 1):
+        path = bucket / f"{number:03}.trace"
+        if not path.exists():
+            save(path, trace)
+            return
+
+
+def _is_shorter(trace: Trace, path: Path) -> bool:
+    """Return whether `path` holds no trace that is as short; a damaged one does not count."""
+    try:
+        return len(trace.steps) < len(load(path).steps)
+    except VmfuzzError:
+        return True
+
+
+def _meta(found: Found, rng_seed: int) -> str:
     meta = {
         "clause": found.finding.clause,
         "op": found.finding.op,
@@ -60,8 +86,7 @@ def store(folder: Path, found: Found, rng_seed: int) -> Path:
         "python": platform.python_version(),
         "upstream": UPSTREAM,
     }
-    write_atomically(bucket / "meta.json", json.dumps(meta, indent=2, sort_keys=True) + "\n")
-    return first
+    return json.dumps(meta, indent=2, sort_keys=True) + "\n"
 
 
 def check_folder(folder: Path) -> None:

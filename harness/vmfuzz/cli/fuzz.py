@@ -9,7 +9,7 @@ from vmfuzz.campaign import Campaign, StopOn, run_campaign
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.options import Duration, check_faults, world_from
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
-from vmfuzz.crashes import check_folder, cut
+from vmfuzz.crashes import check_folder
 from vmfuzz.engines.interface import Plan
 from vmfuzz.engines.registry import ENGINE_NAMES, engine
 from vmfuzz.errors import VmfuzzError
@@ -138,15 +138,17 @@ def as_document(campaign: Campaign, plan: Plan, code: Exit) -> dict[str, object]
         "findings": [
             {
                 "signature": signature,
-                "clause": stored.found.finding.clause,
-                "op": stored.found.finding.op,
-                "step": stored.found.finding.step,
-                "witness": stored.found.finding.witness,
+                "clause": stored.minimized.finding.clause,
+                "op": stored.minimized.finding.op,
+                "step": stored.minimized.finding.step,
+                "witness": stored.minimized.finding.witness,
                 "engine": stored.found.engine,
                 "hits": stored.hits,
                 "new": stored.is_new,
                 "path": str(stored.path) if stored.path else None,
-                "trace": format_trace(cut(stored.found)),
+                "trace": format_trace(stored.minimized.trace),
+                "ops": len(stored.minimized.trace.steps),
+                "ops_found": stored.found.finding.step + 1,
             }
             for signature, stored in campaign.findings.items()
         ],
@@ -160,8 +162,13 @@ def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
     """Print findings, what was run, and as last lines: verdict, where to look, next command."""
     console = result_console()
     for stored in campaign.findings.values():
-        block = finding_block(stored.found.finding, cut(stored.found))
-        console.print(block, markup=False, soft_wrap=True)
+        small = stored.minimized
+        console.print(finding_block(small.finding, small.trace), markup=False, soft_wrap=True)
+        length, shortest = stored.found.finding.step + 1, len(small.trace.steps)
+        console.print(
+            f"  found by {stored.found.engine} in {length} ops, minimized to {shortest}",
+            markup=False,
+        )
         console.print()
     table = Table("engine", "traces", "steps", "seconds", "steps/s", box=None, pad_edge=False)
     for column in table.columns[1:]:

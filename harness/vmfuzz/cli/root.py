@@ -11,6 +11,7 @@ from vmfuzz import __version__
 _COMMANDS: Final = {
     "fuzz": "Drive the model with random ops and check every step.",
     "replay": "Run stored traces and report every finding.",
+    "minimize": "Shrink a failing trace.",
     "conformance": "Compare the model with recordings of the real code.",
     "model": "Show the ops, clauses, variants, quirks and faults.",
     "bench": "Measure speed.",
