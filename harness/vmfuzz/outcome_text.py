@@ -5,7 +5,7 @@ import re
 from typing import Any, Final
 
 from vmfuzz.errors import closest
-from vmstore.outcome import Abort, Blocked, Diverges, Err, Ok, Outcome, Panic
+from vmstore.outcome import OK, Abort, Blocked, Diverges, Err, Ok, Outcome, Panic
 
 _HEX_KEYS: Final = frozenset({"paddr", "start", "end", "found", "va"})
 _WORDS: Final = ("ok", "err", "panic", "abort", "blocked", "diverges")
@@ -165,3 +165,17 @@ class _Reader:
         except json.JSONDecodeError as error:
             raise OutcomeSyntax(f"bad string: {error.msg}") from None
         return str(value)
+
+
+def outcome_word(outcome: Outcome | None) -> str:
+    """Return the word under which an outcome is counted: ok, none, an error's name, a code."""
+    shape = outcome.__class__
+    if outcome is OK:
+        return "ok"
+    if isinstance(outcome, Err):
+        return outcome.variant
+    if isinstance(outcome, Ok):
+        return "none" if outcome.value and None in outcome.value.values() else "ok"
+    if isinstance(outcome, Panic | Abort):
+        return f"{shape.__name__.lower()} {outcome.code}"
+    return shape.__name__.lower()

@@ -5,6 +5,7 @@ and small limits, so that saturation and exhaustion are near. A trace is a funct
 (seed, number) alone.
 """
 
+from itertools import product
 from random import Random
 from typing import Final
 
@@ -22,7 +23,7 @@ from vmstore.ops import GENERATED, Op
 from vmstore.step import State
 from vmstore.world import World
 
-__all__ = ["BATCH", "MAX_TRACE", "SwarmConfig", "SwarmTrace", "fuzz_world"]
+__all__ = ["BATCH", "MAX_TRACE", "SwarmConfig", "SwarmTrace", "fuzz_world", "fuzz_worlds"]
 
 BATCH: Final = 8  # traces that share a configuration: drawing one costs as much as 30 ops
 _TRIES: Final = 8
@@ -52,15 +53,26 @@ _FUZZ_SETTINGS: Final[dict[str, tuple[int | str, ...]]] = {
 
 def fuzz_world(rng: Random, base: World, pinned: frozenset[str]) -> World:
     """Return a small world; settings in `pinned` keep the value that `base` has."""
-    settings = {
-        key: rng.choice(values) for key, values in _FUZZ_SETTINGS.items() if key not in pinned
-    }
+    return base.changed(
+        **{key: rng.choice(values) for key, values in _varied(base, pinned).items()}
+    )
+
+
+def fuzz_worlds(base: World, pinned: frozenset[str]) -> list[World]:
+    """Return every world that `fuzz_world` can, each once and in a fixed order."""
+    varied = _varied(base, pinned)
+    choices = product(*(dict.fromkeys(values) for values in varied.values()))
+    return [base.changed(**dict(zip(varied, choice, strict=True))) for choice in choices]
+
+
+def _varied(base: World, pinned: frozenset[str]) -> dict[str, tuple[int | str, ...]]:
+    varied = {key: values for key, values in _FUZZ_SETTINGS.items() if key not in pinned}
     if "entries" in pinned or "pt_frames" in pinned:
-        settings.pop("entries", None)
-        settings.pop("pt_frames", None)
+        varied.pop("entries", None)
+        varied.pop("pt_frames", None)
     if base.cpus > 3:
-        settings.pop("rc_max", None)  # the kernel's root has a reference per CPU
-    return base.changed(**settings)
+        varied.pop("rc_max", None)  # the kernel's root has a reference per CPU
+    return varied
 
 
 class SwarmConfig:

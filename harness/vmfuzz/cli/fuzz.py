@@ -10,7 +10,7 @@ from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.options import Duration, check_faults, world_from
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
 from vmfuzz.crashes import check_folder
-from vmfuzz.engines.interface import Plan
+from vmfuzz.engines.interface import FEEDBACKS, Feedback, Plan
 from vmfuzz.engines.registry import ENGINE_NAMES, engine
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.oracle import CHECKS, parse_checks
@@ -55,6 +55,11 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
     show_default=True,
     help="What to check after every step.",
 )
+@click.option(
+    "--feedback",
+    type=click.Choice(FEEDBACKS),
+    help="What atheris takes for news: bytecode branches, abstract state. [default: both]",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for findings.")
 @click.option(
     "--stop-on",
@@ -73,6 +78,7 @@ def command(
     faults: tuple[str, ...],
     settings: tuple[str, ...],
     checks: str,
+    feedback: Feedback | None,
     out: Path | None,
     stop_on: StopOn,
     strict: bool,
@@ -96,7 +102,10 @@ def command(
         strict=strict,
         world=world,
         pinned=pinned,
+        feedback=feedback or "both",
     )
+    if feedback is not None and "atheris" not in names:
+        raise VmfuzzError(f"--feedback {feedback}: only the atheris engine has feedback")
     for name in names:
         engine(name)
     if len(set(names)) < len(names):

@@ -9,8 +9,9 @@ from hypothesis import seed as with_seed
 from hypothesis.stateful import run_state_machine_as_test
 
 from vmfuzz.engines.interface import Found, Plan, Progress
-from vmfuzz.engines.swarm_engine import is_spent, outcome_word
+from vmfuzz.engines.swarm_engine import is_spent
 from vmfuzz.machine import FUZZ_WORLD, MachineFinding, VmStoreMachine
+from vmfuzz.outcome_text import outcome_word
 from vmstore.ops import DECLARATIONS, Op
 from vmstore.world import World, WorldError
 

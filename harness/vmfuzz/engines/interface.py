@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
 from vmfuzz.finding import Finding
 from vmfuzz.oracle import CHECKS
 from vmfuzz.trace import Trace
 from vmstore.world import World
+
+Feedback = Literal["code", "state", "both"]
+FEEDBACKS: Final[tuple[Feedback, ...]] = ("code", "state", "both")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,7 @@ class Plan:
     """What to run. The clock only ever stops an engine; `steps` and `seed` decide what it does.
 
     `pinned` are the world settings that the user chose; an engine may vary the others.
+    `feedback` is what a coverage-guided engine counts as new: code, abstract state, or both.
     Units: `seconds` of wall time, `steps` executed ops; None means no such limit.
     """
 
@@ -26,6 +30,7 @@ class Plan:
     strict: bool = False
     world: World = field(default_factory=World)
     pinned: frozenset[str] = frozenset()
+    feedback: Feedback = "both"
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from typing import Final
 from vmfuzz.engines.interface import Engine
 from vmfuzz.errors import VmfuzzError, closest
 
-ENGINE_NAMES: Final = ("swarm", "hypothesis")
+ENGINE_NAMES: Final = ("swarm", "hypothesis", "atheris")
 
 
 def engine(name: str) -> Engine:
@@ -18,4 +18,8 @@ def engine(name: str) -> Engine:
         from vmfuzz.engines.hypothesis_engine import HypothesisEngine
 
         return HypothesisEngine()
+    if name == "atheris":
+        from vmfuzz.engines.atheris_engine import AtherisEngine
+
+        return AtherisEngine()
     raise VmfuzzError(f"unknown engine {name!r}{closest(name, list(ENGINE_NAMES))}")

@@ -7,11 +7,12 @@ from time import monotonic
 from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.finding import Finding
 from vmfuzz.oracle import Session
+from vmfuzz.outcome_text import outcome_word
 from vmfuzz.swarm import BATCH, MAX_TRACE, SwarmConfig, SwarmTrace, fuzz_world
 from vmfuzz.trace import Step, Trace
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
-from vmstore.outcome import OK, Abort, Err, Ok, Outcome, Panic
+from vmstore.outcome import OK
 
 
 class SwarmEngine:
@@ -98,17 +99,3 @@ def generate_and_run(
     if finding is None and not session.is_over:
         finding = session.check_everything(ops[-1]) if ops else None
     return ops, finding
-
-
-def outcome_word(outcome: Outcome | None) -> str:
-    """Return the word under which an outcome is counted: ok, none, an error's name, a code."""
-    shape = outcome.__class__
-    if outcome is OK:
-        return "ok"
-    if isinstance(outcome, Err):
-        return outcome.variant
-    if isinstance(outcome, Ok):
-        return "none" if outcome.value and None in outcome.value.values() else "ok"
-    if isinstance(outcome, Panic | Abort):
-        return f"{shape.__name__.lower()} {outcome.code}"
-    return shape.__name__.lower()
