@@ -99,3 +99,12 @@ def _unexpected(session: Session, op: Op, recorded: Outcome | None) -> Finding |
         f"came to '{came}', recorded was '{format_outcome(recorded)}'",
         session.outcome,
     )
+
+
+def as_expected(trace: Trace, finding: Finding | None) -> bool:
+    """Return whether the run ended as the trace's `expect` lines say; none means clean."""
+    if not trace.expect:
+        return finding is None
+    return finding is not None and any(
+        expect.clause == finding.clause and expect.step == finding.step for expect in trace.expect
+    )

@@ -76,6 +76,13 @@ def parse(text: str, where: str = "<trace>") -> Trace:
     return _Parser(where).run(text)
 
 
+def step_line(text: str, step: int) -> int:
+    """Return the line of op `step` in a text that parses. Units: lines from 1, steps from 0."""
+    parser = _Parser("<trace>")
+    parser.run(text)
+    return parser.lines[step]
+
+
 def parse_op(text: str, where: str = "<op>") -> Op:
     """Return the op of a single line. Errors: TraceError."""
     return _Parser(where).step(text, 1).op
@@ -93,6 +100,7 @@ class _Parser:
         self.where = where
         self.world: World | None = None
         self.steps: list[Step] = []
+        self.lines: list[int] = []  # of each step
         self.faults: list[str] = []
         self.expect: list[Expect] = []
         self.comment: list[str] = []
@@ -146,6 +154,7 @@ class _Parser:
             if len(self.steps) >= MAX_STEPS:
                 raise self.error(number, 1, f"more than {MAX_STEPS} steps")
             self.steps.append(self.step(line, number))
+            self.lines.append(number)
 
     def parse_world(self, line: str, number: int) -> None:
         if self.world is not None:

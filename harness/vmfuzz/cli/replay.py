@@ -12,7 +12,7 @@ from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.finding import Finding
 from vmfuzz.report.block import finding_block
-from vmfuzz.runner import Run, run
+from vmfuzz.runner import Run, as_expected, run
 from vmfuzz.trace import Trace
 from vmfuzz.trace_file import load
 from vmstore.faults import UnknownFault
@@ -86,15 +86,6 @@ def _replay(path: Path, faults: tuple[str, ...], *, full: bool, strict: bool) ->
     except UnknownFault as error:
         return Replayed(path, "ERROR", problem=f"{path}: {error}")
     return Replayed(path, "ok" if as_expected(trace, result.finding) else "FAIL", trace, result)
-
-
-def as_expected(trace: Trace, finding: Finding | None) -> bool:
-    """Return whether the run ended as the trace's `expect` lines say; none means clean."""
-    if not trace.expect:
-        return finding is None
-    return finding is not None and any(
-        expect.clause == finding.clause and expect.step == finding.step for expect in trace.expect
-    )
 
 
 def _document(item: Replayed) -> dict[str, object]:
