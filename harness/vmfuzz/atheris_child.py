@@ -106,11 +106,11 @@ class Child:
         if times <= REPORTS:
             names = ("clause", "op", "step", "text", "source", "witness")
             fields = {name: getattr(finding, name) for name in names}
-            self._say(kind="finding", input=data.hex(), **fields)
+            self._progress("finding", input=data.hex(), **fields)
 
-    def _progress(self, kind: str) -> None:
+    def _progress(self, kind: str, **more: object) -> None:
         target = self.target
-        self._say(kind=kind, steps=target.steps, traces=target.inputs)
+        self._say(kind=kind, steps=target.steps, traces=target.inputs, **more)
 
     def _leave(self) -> None:
         """Say what was done and go, past every handler of libFuzzer."""

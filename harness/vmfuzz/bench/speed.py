@@ -14,6 +14,7 @@ from time import process_time
 
 from vmfuzz.engines.hypothesis_engine import HypothesisEngine
 from vmfuzz.engines.interface import Plan, Progress
+from vmfuzz.engines.registry import installed_engines
 from vmfuzz.engines.swarm_engine import SwarmEngine, generate_and_run
 from vmfuzz.oracle import Session
 from vmfuzz.swarm import MAX_TRACE, SwarmConfig
@@ -27,6 +28,7 @@ from vmstore.world import World
 BASE = World(frames=64, pt_frames=8, entries=4)
 _PINNED = frozenset({"frames", "pt_frames", "entries", "rc_max", "list_ids", "build"})
 _TRACES = 60
+_ATHERIS_STEPS = 100_000
 _SWARM_STEPS = 60_000
 
 
@@ -43,24 +45,29 @@ def measure(rounds: int = 3, say: Callable[[str], None] = lambda _text: None) ->
     """Measure everything. Cost: about 40 s at 3 rounds."""
     traces = recorded_traces(BASE)
     steps = sum(len(ops) for ops in traces)
-    exec_only, checked, swarm, hypothesis = [], [], [], []
+    exec_only, checked, swarm, hypothesis, atheris = [], [], [], [], []
     for number in range(rounds):
         say(f"round {number + 1} of {rounds}")
         exec_only.append(timed(lambda: run_all(run_exec, traces)) / steps)
         checked.append(timed(lambda: run_all(run_checked, traces)) / steps)
         swarm.append(swarm_rate(BASE))
         hypothesis.append(hypothesis_rate())
+        atheris += [atheris_rate()] if "atheris" in installed_engines() else []
+    rates = {"swarm.frame_ops": median(swarm), "hypothesis": median(hypothesis)}
     ratios = {
         "checked_vs_exec": ratio(checked, exec_only),
         "swarm_vs_hypothesis": ratio(swarm, hypothesis),
     }
+    if atheris:
+        rates["atheris"] = median(atheris)
+        ratios["atheris_vs_hypothesis"] = ratio(atheris, hypothesis)
     say("incremental against full checks, 64 and 16,384 frames")
     ratios["incremental_vs_full.64"] = full_over_incremental(64, traces[:4])
     ratios["incremental_vs_full.16384"] = full_over_incremental(16_384, traces[:1])
     say("262,144 frames against 64")
     ratios["cost_262144_vs_64"] = cost_of_size(262_144, rounds)
     return SpeedReport(
-        rates={"swarm.frame_ops": round(median(swarm)), "hypothesis": round(median(hypothesis))},
+        rates={name: round(value) for name, value in rates.items()},
         ratios={name: round(value, 2) for name, value in sorted(ratios.items())},
         machine={
             "python": platform.python_version(),
@@ -137,6 +144,24 @@ def hypothesis_rate() -> float:
     plan = Plan(steps=1_500)
     spent = timed(lambda: list(HypothesisEngine().run(plan, progress, lambda: None)))
     return progress.steps / spent
+
+
+def atheris_rate() -> float:
+    """Return checked steps per second of the atheris child, its start-up included.
+
+    Requires: atheris is installed. Effect: the ended children's processor time is what is counted.
+    """
+    from vmfuzz.engines.atheris_engine import AtherisEngine
+
+    progress = Progress()
+    before = os.times()
+    list(AtherisEngine().run(Plan(steps=_ATHERIS_STEPS), progress, lambda: None))
+    after = os.times()
+    user, system = (
+        after.children_user - before.children_user,
+        after.children_system - before.children_system,
+    )
+    return progress.steps / (user + system)
 
 
 def full_over_incremental(frames: int, traces: list[list[Op]]) -> float:

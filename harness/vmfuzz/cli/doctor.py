@@ -15,11 +15,14 @@ from vmfuzz import __version__
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.engines.interface import Plan, Progress
+from vmfuzz.engines.registry import engine, installed_engines
 from vmfuzz.engines.swarm_engine import SwarmEngine
+from vmfuzz.errors import HarnessError
 
 _PLANTED = "segment-clone-misses-last"
+_FEW = 500
 _NEEDED = ("hypothesis", "rich", "rich-click", "pytest", "coverage")
-_OPTIONAL = ("atheris", "scipy")
+_OPTIONAL = ("atheris",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def command(as_json: bool) -> int:
     \b
     vmfuzz doctor --json
     """
-    looked_at = [_python(), *_packages(), _oracle(), _folder()]
+    looked_at = [_python(), *_packages(), _oracle(), *_engines(), _folder()]
     failed = [item.name for item in looked_at if item.state == "FAIL"]
     if as_json:
         print_json(
@@ -70,7 +73,7 @@ def _packages() -> list[Look]:
             found.append(Look(name, "ok", version(name)))
         except PackageNotFoundError:
             optional = name in _OPTIONAL
-            hint = f"pip install {name}" + (" (only where you want it)" if optional else "")
+            hint = f"pip install 'vmfuzz[{name}]' (optional)" if optional else f"pip install {name}"
             found.append(Look(name, "missing" if optional else "FAIL", hint))
     return found
 
@@ -85,6 +88,22 @@ def _oracle() -> Look:
     if planted is None:
         return Look("oracle", "FAIL", f"did not find the planted bug {_PLANTED}")
     return Look("oracle", "ok", f"clean model clean, {_PLANTED} found by its clause")
+
+
+def _engines() -> list[Look]:
+    """Each installed engine runs a few steps."""
+    looked_at = []
+    for name in installed_engines():
+        progress = Progress()
+        try:
+            found = list(engine(name).run(Plan(steps=_FEW), progress, lambda: None))
+        except HarnessError as error:
+            looked_at.append(Look(f"engine {name}", "FAIL", str(error)))
+            continue
+        ran = f"{progress.steps:,} steps, {len(found)} findings on the clean model"
+        fit = progress.steps >= _FEW and not found
+        looked_at.append(Look(f"engine {name}", "ok" if fit else "FAIL", ran))
+    return looked_at
 
 
 def _folder() -> Look:

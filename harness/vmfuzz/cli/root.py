@@ -9,6 +9,7 @@ import rich_click as click
 from vmfuzz import __version__
 
 _COMMANDS: Final = {
+    "demo": "See it work: fuzz the clean model, then find a planted bug.",
     "fuzz": "Drive the model with random ops and check every step.",
     "replay": "Run stored traces and report every finding.",
     "minimize": "Shrink a failing trace.",

@@ -109,9 +109,9 @@ class AtherisEngine:
         self, event: dict[str, Any], plan: Plan, target: ByteTarget, progress: Progress
     ) -> Found | None:
         kind = event["kind"]
-        if kind in {"progress", "done"}:
+        if "steps" in event:
             progress.steps, progress.traces = event["steps"], event["traces"]
-        elif kind == "tally":
+        if kind == "tally":
             for op, word, count in event["rows"]:
                 progress.tally[op, word] = progress.tally.get((op, word), 0) + count
             for quirk, count in event["quirks"].items():
