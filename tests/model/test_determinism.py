@@ -13,10 +13,10 @@ from vmfuzz.crashes import cut
 from vmfuzz.engines.interface import Plan, Progress
 from vmfuzz.engines.swarm_engine import SwarmEngine
 from vmfuzz.trace_text import format_trace
-from vmstore.faults import CATALOGUE
+from vmstore.faults import PLANTED
 
 digest = hashlib.sha256()
-for fault in [None, *[f.id for f in CATALOGUE]]:
+for fault in [None, *[f.id for f in PLANTED]]:
     plan = Plan(steps=1500, rng_seed=11, faults=(fault,) if fault else ())
     progress = Progress()
     for found in SwarmEngine().run(plan, progress, lambda: None):

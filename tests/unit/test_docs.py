@@ -6,7 +6,7 @@ import pytest
 
 from vmstore.clauses import CLAUSES
 from vmstore.clauses.registry import Clause
-from vmstore.faults import CATALOGUE
+from vmstore.faults import PLANTED
 from vmstore.ops import DECLARATIONS
 from vmstore.variants import PROFILES, VARIANTS
 
@@ -52,4 +52,4 @@ def test_counts_in_prose_are_those_of_the_code(page: str) -> None:
 
     assert f"{len(CLAUSES)} named clauses" in text
     if page == "CHANGELOG.md":
-        assert f"{len(CATALOGUE)} switchable" in text
+        assert f"{len(PLANTED)} switchable" in text
