@@ -27,8 +27,8 @@ for fault in [None, *[f.id for f in PLANTED]]:
     digest.update(repr(sorted(progress.tally.items())).encode())
 print(digest.hexdigest()[:16])
 """
-# The same on 3.11, 3.12 and 3.13; changes when the generator, an op or a clause text changes.
-GOLDEN = "1a09514850c9dd7f"
+# The same on 3.11, 3.12 and 3.13; changes when the generator, an op, a clause text or the planted bugs change.
+GOLDEN = "48f16d6bcff5033e"
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "12345"])
