@@ -150,6 +150,18 @@ def test_every_part_of_the_model_can_be_listed(part: str) -> None:
         assert [row["id"] for row in rows if not row["nonvacuous"]] == ["SLOT.12"]
 
 
+def test_the_catalogue_of_bugs_can_be_read_and_narrowed() -> None:
+    whole = json.loads(vmfuzz("model", "faults", "--json").stdout)["faults"]
+    narrowed = json.loads(vmfuzz("model", "faults", "--component", "tlb", "--json").stdout)[
+        "faults"
+    ]
+
+    fields = "id component upstream origin schedule status reason clause planted text"
+    assert all(list(row) == fields.split() for row in whole)
+    assert narrowed == [row for row in whole if row["component"] == "tlb"]
+    assert all(bool(row["reason"]) == (row["status"] == "out-of-scope") for row in whole)
+
+
 def test_the_doctor_finds_the_installation_fit() -> None:
     done = vmfuzz("doctor", "--json")
 
@@ -171,6 +183,9 @@ def test_the_doctor_finds_the_installation_fit() -> None:
         (["fuzz", "--engine", "swarm,swarm"], 2, "an engine is named twice"),
         (["fuzz", "--check", "outcom"], 2, "unknown check 'outcom' (did you mean 'outcome'?)"),
         (["fuzz", "--fault", "nope"], 2, "--fault: unknown fault 'nope'"),
+        (["fuzz", "--fault", "rwmutex-lost-wakeup"], 2, "is catalogued but out of scope: a lock"),
+        (["fuzz", "--fault", "jump-misaligned-contract"], 2, "is catalogued but not planted yet"),
+        (["model", "faults", "--component", "heap"], 2, "'heap' is not one of"),
         (["fuzz", "--world", "frames"], 2, "expected KEY=VALUE, such as frames=64"),
         (["fuzz", "--world", "frames=-1"], 2, "world frames=-1: allowed are 1 to 1048576"),
         (["fuzz", "--world", "rc_max=99999999999999999999"], 2, "world rc_max="),

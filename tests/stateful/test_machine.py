@@ -43,7 +43,7 @@ def test_the_clean_model_stays_clean(profile: str) -> None:
     ("fault", "clause"),
     [
         ("teardown-keeps-storage", "SLOT.01"),
-        ("frame-clone-uncounted", "ACCT.3c"),
+        ("nyx-missing-incref", "ACCT.3c"),
         ("twin-insert-missing-in-list", "STRUCT.03'"),
     ],
 )

@@ -19,6 +19,7 @@ from vmstore.world import World
 
 HEAD = "#vmfuzz-trace 1\n"
 WORDS = st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True)
+FAULT_IDS = st.from_regex(r"[a-z][a-z0-9_-]{0,12}", fullmatch=True)
 SCALARS = st.none() | st.booleans() | st.integers(-(2**64), 2**64) | st.text(max_size=8)
 VALUES = st.dictionaries(
     st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True),
@@ -57,7 +58,7 @@ TRACES = st.builds(
     Trace,
     world=st.sampled_from([World(), World(frames=3, rc_max=6), World(profile="vostd")]),
     steps=st.lists(st.builds(Step, OPS, OUTCOMES), max_size=6),
-    faults=st.lists(WORDS, max_size=2).map(tuple),
+    faults=st.lists(FAULT_IDS, max_size=2).map(tuple),
     expect=st.lists(st.builds(Expect, st.just("ACCT.3c"), st.integers(0, 9)), max_size=2).map(
         tuple
     ),

@@ -46,7 +46,7 @@ def frame_from_in_use(m: Machine, op: FrameFromInUse) -> Outcome:
 def frame_clone(m: Machine, op: FrameClone) -> Outcome:
     """Take one more handle. Errors: see `meta.inc_ref_count`."""
     slot = m.frames[op.frame]
-    if not m.faults.frame_clone_uncounted:
+    if not m.faults.nyx_missing_incref:
         meta.inc_ref_count(m, slot)
     m.frames[op.dst] = slot
     return OK
@@ -61,6 +61,8 @@ def frame_drop(m: Machine, op: FrameDrop) -> Outcome:
 def frame_into_raw(m: Machine, op: FrameIntoRaw) -> Outcome:
     """Forget the handle; the count stays. No checks."""
     slot = m.frames.pop(op.frame)
+    if m.faults.into_raw_drops:
+        meta.drop_shared(m, slot)
     m.raws[op.dst] = slot
     return Ok({"paddr": slot.index * PAGE_SIZE})
 
@@ -107,7 +109,9 @@ def frame_eq(m: Machine, op: FrameEq) -> Outcome:
 
 def frame_downcast(m: Machine, op: FrameDowncast) -> Outcome:
     """Recover the metadata type. Errors: WrongType, the handle stays."""
-    return OK if m.frames[op.frame].vtable == op.meta else WRONG_TYPE
+    if m.frames[op.frame].vtable == op.meta or m.faults.downcast_unchecked:
+        return OK
+    return WRONG_TYPE
 
 
 def frame_to_uframe(m: Machine, op: FrameToUframe) -> Outcome:

@@ -114,6 +114,8 @@ def list_drop(m: Machine, op: ListDrop) -> Outcome:
     while (taken := _take_current(m, CursorMut(held, held.head.front))) is not None:
         meta.drop_unique(m, taken)
         allocator.dealloc(m, taken)
+        if m.faults.list_drop_keeps_last and held.head.front == held.head.back:
+            break
     return OK
 
 
@@ -155,6 +157,8 @@ def lcursor_move_next(m: Machine, op: LcursorMoveNext) -> Outcome:
         cursor.current = cursor.list.head.front
     else:
         cursor.current = m.cells.slot(cursor.current).next
+        if m.faults.move_next_skips_ghost and cursor.current == NONE:
+            cursor.current = cursor.list.head.front
     return OK
 
 
@@ -187,8 +191,11 @@ def lcursor_insert_before(m: Machine, op: LcursorInsertBefore) -> Outcome:
     """Insert before the cursor, which keeps its element. Errors: WrongType, abort without ids."""
     if m.uniques[op.unique].vtable != "link":
         return WRONG_TYPE
-    _insert_before(m, m.lcursors[op.lcursor], m.uniques[op.unique])
+    cursor, slot = m.lcursors[op.lcursor], m.uniques[op.unique]
+    _insert_before(m, cursor, slot)
     del m.uniques[op.unique]
+    if m.faults.insert_moves_cursor:
+        cursor.current = slot.index
     return OK
 
 
@@ -213,7 +220,7 @@ def _insert_before(m: Machine, cursor: CursorMut, slot: Slot) -> None:
         if current.prev != NONE:
             cells.write_prev(slot, current.prev)
             cells.write_next(cells.slot(current.prev), slot.index)
-        else:
+        elif not m.faults.insert_front_keeps_front:
             cells.write_front(head, slot.index)
         cells.write_next(slot, current.index)
         cells.write_prev(current, slot.index)
@@ -227,7 +234,10 @@ def _insert_before(m: Machine, cursor: CursorMut, slot: Slot) -> None:
     list_id = _lazy_get_id(m, cursor.list)
     if not m.faults.twin_insert_missing_in_list:
         cells.store_in_list(slot, list_id)
-    cells.write_size(head, head.size + 1)
+    if m.faults.rfl_cursor_shared_element:
+        cells.store_ref_count(slot, 1)
+    if not m.faults.insert_skips_size:
+        cells.write_size(head, head.size + 1)
 
 
 def _take_current(m: Machine, cursor: CursorMut) -> Slot | None:
@@ -246,9 +256,10 @@ def _take_current(m: Machine, cursor: CursorMut) -> Slot | None:
             cells.write_prev(cells.slot(after), before)
     else:
         cells.write_back(head, before)
-    cursor.current = after
-    cells.write_prev(slot, NONE)
-    cells.write_next(slot, NONE)
+    cursor.current = before if m.faults.take_current_steps_back else after
+    if not m.faults.take_current_keeps_links:
+        cells.write_prev(slot, NONE)
+        cells.write_next(slot, NONE)
     if not m.faults.take_current_keeps_in_list:
         cells.store_in_list(slot, 0)
     cells.write_size(head, head.size - 1)
@@ -260,7 +271,8 @@ def _lookup(m: Machine, held: LinkedList, paddr: int) -> Slot | None:
     if isinstance(slot, Err):
         return None
     found = slot.in_list
-    return slot if found == _lazy_get_id(m, held) else None
+    list_id = _lazy_get_id(m, held)
+    return slot if found == list_id or (found and m.faults.contains_any_tag) else None
 
 
 def _lazy_get_id(m: Machine, held: LinkedList) -> int:

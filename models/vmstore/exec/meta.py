@@ -23,6 +23,8 @@ from vmstore.outcome import (
 def get_slot(m: Machine, paddr: int) -> Slot | Err:
     """Look a page's slot up. Errors, in order: NotAligned, OutOfBound. Source: `get_slot`."""
     if paddr % PAGE_SIZE != 0:
+        if m.faults.bound_before_alignment and paddr >= m.max_paddr:
+            return OUT_OF_BOUND
         return NOT_ALIGNED
     if paddr >= m.max_paddr:
         return OUT_OF_BOUND
@@ -38,15 +40,21 @@ def get_from_unused(m: Machine, paddr: int, kind: str, val: int, *, unique: bool
     if isinstance(slot, Err):
         return slot
     found = m.cells.compare_exchange(slot, REF_COUNT_UNUSED, 0)
-    if found == REF_COUNT_UNIQUE:
-        return UNIQUE
-    if found == 0:
-        return BUSY
-    if found != REF_COUNT_UNUSED:
-        return IN_USE
+    if found != REF_COUNT_UNUSED and not (
+        m.faults.linux_anon_vma_reuse and unique and found == REF_COUNT_UNIQUE and not slot.in_list
+    ):
+        if m.faults.rejected_meta_on_drop and kind != "unit":
+            m.events.append(("on_drop", kind, paddr, val))
+        return _refuse_claim(m, found)
     write_meta(m, slot, kind, val)
     m.cells.store_ref_count(slot, REF_COUNT_UNIQUE if unique else 1)
     return slot
+
+
+def _refuse_claim(m: Machine, found: int) -> Err:
+    if found == REF_COUNT_UNIQUE and not m.faults.unique_reported_in_use:
+        return UNIQUE
+    return BUSY if found == 0 else IN_USE
 
 
 def get_from_in_use(m: Machine, paddr: int) -> Slot | Err:
@@ -59,15 +67,20 @@ def get_from_in_use(m: Machine, paddr: int) -> Slot | Err:
     if isinstance(slot, Err):
         return slot
     found = slot.ref_count
-    if found == REF_COUNT_UNUSED:
+    if found == REF_COUNT_UNUSED and not m.faults.sentinel_taken_for_saturation:
+        if m.faults.kvm_nonrefcounted_pages:
+            m.cells.store_ref_count(slot, 1)
+            return slot
         return UNUSED
-    if found == REF_COUNT_UNIQUE:
+    if found == REF_COUNT_UNIQUE and not m.faults.sentinel_taken_for_saturation:
         return UNIQUE
     if found == 0:
         return BUSY
-    if found >= m.rc_max:
+    if found >= (m.rc_max - 1 if m.faults.saturation_one_early else m.rc_max):
         raise PoweredOff("ref-count-saturated")
     m.cells.compare_exchange(slot, found, found + 1)
+    if m.faults.nyx_u8_refcount:
+        m.cells.store_ref_count(slot, slot.ref_count & 0x3)
     return slot
 
 
@@ -80,9 +93,11 @@ def inc_ref_count(m: Machine, slot: Slot) -> None:
     found = m.cells.fetch_add(slot, 1)
     if m.faults.refcount_32bit_wrap:
         m.cells.store_ref_count(slot, slot.ref_count & 0x7)
+    if m.faults.nyx_u8_refcount:
+        m.cells.store_ref_count(slot, slot.ref_count & 0x3)
     if m.asserts and (found == 0 or found == REF_COUNT_UNUSED):
         raise Unwinding("ref-count-not-live")
-    if found >= m.rc_max and not m.faults.clone_skips_saturation_check:
+    if found >= m.rc_max and not m.faults.linux_zero_page_pins:
         raise PoweredOff("ref-count-saturated")
 
 
@@ -94,12 +109,17 @@ def drop_shared(m: Machine, slot: Slot) -> None:
     found = m.cells.fetch_add(slot, -1)
     if m.asserts and (found == 0 or found == REF_COUNT_UNUSED):
         raise Unwinding("ref-count-not-live")
-    if found != 1:
+    if found != 1 and not (found == 2 and m.faults.drop_frees_at_two):
         return
     if m.faults.last_drop_leaves_busy:
         return
+    if m.faults.dealloc_before_meta_reset:
+        allocator.dealloc(m, slot)
+        drop_last_in_place(m, slot)
+        return
     drop_last_in_place(m, slot)
-    allocator.dealloc(m, slot)
+    if not m.faults.drop_skips_dealloc:
+        allocator.dealloc(m, slot)
 
 
 def drop_unique(m: Machine, slot: Slot) -> None:

@@ -42,21 +42,32 @@ def segment_from_unused(m: Machine, op: SegmentFromUnused) -> Outcome:
     """
     if op.start % PAGE_SIZE != 0 or op.end % PAGE_SIZE != 0:
         return NOT_ALIGNED
-    if op.end > m.max_paddr or (op.end == m.max_paddr and _rejects_top_page(m)):
+    checked = op.start if m.faults.segment_bound_on_start else op.end
+    if checked > m.max_paddr or (checked == m.max_paddr and _rejects_top_page(m)):
         return OUT_OF_BOUND
-    if op.start >= op.end:
+    if op.start >= op.end and not m.faults.segment_from_unused_empty:
         raise Unwinding("range-empty")
     built = Segment(op.start, op.start)
     for paddr in range(op.start, op.end, PAGE_SIZE):
         val = (op.val + paddr // PAGE_SIZE) & U64_MASK
         slot = meta.get_from_unused(m, paddr, op.meta, val, unique=False)
         if isinstance(slot, Err):
-            if m.rolls_back and not m.faults.segment_rollback_leaks:
-                _drop_pages(m, built)
+            _roll_back(m, built)
             return slot
         built.end = paddr + PAGE_SIZE
     m.segments[op.dst] = built
     return OK
+
+
+def _roll_back(m: Machine, built: Segment) -> None:
+    """Give back what a failed from_unused had claimed, unless the described system leaks it."""
+    if not m.rolls_back or m.faults.segment_rollback_leaks:
+        return
+    if m.faults.segment_rollback_one_short:
+        built.end -= PAGE_SIZE
+    if m.faults.segment_rollback_one_far:
+        built.end += PAGE_SIZE
+    _drop_pages(m, built)
 
 
 def _rejects_top_page(m: Machine) -> bool:
@@ -78,10 +89,12 @@ def segment_split(m: Machine, op: SegmentSplit) -> Outcome:
     try:
         if op.offset % PAGE_SIZE != 0:
             raise Unwinding("offset-unaligned")
-        if not 0 < op.offset < segment.end - segment.start:
+        size = segment.end - segment.start
+        if not 0 < op.offset < (size + 1 if m.faults.segment_split_at_end else size):
             raise Unwinding("offset-out-of-bound")
     except Unwinding:
-        _drop_pages(m, segment)
+        if not m.faults.segment_split_panic_leaks:
+            _drop_pages(m, segment)
         raise
     cut = segment.start + op.offset
     m.segments[op.dst_left] = Segment(segment.start, cut)
@@ -100,12 +113,14 @@ def segment_slice(m: Machine, op: SegmentSlice) -> Outcome:
     if op.start % PAGE_SIZE != 0 or op.end % PAGE_SIZE != 0:
         raise Unwinding("offset-unaligned")
     if m.slice_checks_offsets and not m.faults.slice_offset_wrap:
-        if not op.start <= op.end <= segment.end - segment.start:
+        base = 0 if m.faults.segment_slice_absolute_bound else segment.start
+        if not op.start <= op.end <= segment.end - base:
             raise Unwinding("offset-out-of-bound")
         start, end = segment.start + op.start, segment.start + op.end
     else:
         start, end = _wrapping_slice(m, segment, op)
-    _inc_pages(m, start, end)
+    if not m.faults.tock_shrunk_buffer_alias:
+        _inc_pages(m, start, end)
     m.segments[op.dst] = Segment(start, end)
     return OK
 
@@ -140,10 +155,13 @@ def segment_next(m: Machine, op: SegmentNext) -> Outcome:
     segment = m.segments[op.segment]
     if segment.start >= segment.end:
         return NO_FRAME
-    m.frames[op.dst] = _page(m, segment.start)
+    yields_last = m.faults.segment_next_yields_last
+    m.frames[op.dst] = _page(m, segment.end - PAGE_SIZE if yields_last else segment.start)
     if m.faults.segment_next_keeps_cover:
         return OK
     segment.start += PAGE_SIZE
+    if m.faults.x86_64_range_inclusive_top and segment.start == m.max_paddr:
+        segment.start = 0
     return OK
 
 
@@ -218,5 +236,6 @@ def _inc_pages(m: Machine, start: int, end: int) -> None:
 
 
 def _drop_pages(m: Machine, segment: Segment) -> None:
-    for paddr in range(segment.start, segment.end, PAGE_SIZE):
+    pages = range(segment.start, segment.end, PAGE_SIZE)
+    for paddr in reversed(pages) if m.faults.segment_drop_descends else pages:
         meta.drop_shared(m, _page(m, paddr))

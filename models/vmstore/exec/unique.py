@@ -52,9 +52,11 @@ def unique_set_val(m: Machine, op: UniqueSetVal) -> Outcome:
 def unique_repurpose(m: Machine, op: UniqueRepurpose) -> Outcome:
     """Tear the old metadata down and write the new, the count staying UNIQUE throughout."""
     slot = m.uniques.pop(op.unique)
-    meta.drop_meta_in_place(m, slot)
+    val = slot.val if m.faults.repurpose_keeps_payload else op.val
+    if not m.faults.repurpose_skips_teardown:
+        meta.drop_meta_in_place(m, slot)
     if not m.faults.repurpose_skips_write:
-        meta.write_meta(m, slot, op.meta, op.val)
+        meta.write_meta(m, slot, op.meta, val)
     m.uniques[op.dst] = slot
     return OK
 
@@ -84,9 +86,11 @@ def unique_into_shared(m: Machine, op: UniqueIntoShared) -> Outcome:
 def unique_try_from_shared(m: Machine, op: UniqueTryFromShared) -> Outcome:
     """Make the only reference exclusive: 1 becomes UNIQUE. Errors: Shared, the frame goes back."""
     slot = m.frames[op.frame]
-    if m.faults.try_unique_ignores_covers and slot.ref_count == 2:
+    if m.faults.linux_cow_gup_exclusive and slot.ref_count == 2:
         m.cells.store_ref_count(slot, 1)
     if not meta.shared_to_unique(m, slot):
+        if m.faults.try_from_shared_drops:
+            meta.drop_shared(m, slot)
         return SHARED
     m.uniques[op.dst] = m.frames.pop(op.frame)
     return OK

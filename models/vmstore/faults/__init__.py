@@ -1,6 +1,7 @@
-"""Planted bugs: flags that the model reads where upstream had, or could have, the bug."""
+"""The bug catalogue, and the switches that the model reads where upstream had the bug."""
 
-from vmstore.faults.catalogue import CATALOGUE, FAULT_BY_ID, Fault
-from vmstore.faults.flags import Faults, UnknownFault
+from vmstore.faults.catalogue import CATALOGUE, FAULT_BY_ID
+from vmstore.faults.flags import PLANTED, Faults, UnknownFault
+from vmstore.faults.record import Fault
 
-__all__ = ["CATALOGUE", "FAULT_BY_ID", "Fault", "Faults", "UnknownFault"]
+__all__ = ["CATALOGUE", "FAULT_BY_ID", "PLANTED", "Fault", "Faults", "UnknownFault"]

@@ -1,0 +1,123 @@
+"""Bugs of page-table nodes, their entries, and the encoding of an entry."""
+
+from typing import Final
+
+from vmstore.faults.record import Fault
+
+FAULTS: Final = (
+    Fault(
+        "entry-cached-pte-stale",
+        "page_table",
+        "upstream",
+        "asterinas 6a4d8d113",
+        "allocating a child or splitting a leaf leaves the entry's cached copy as it was",
+    ),
+    Fault(
+        "protect-none-loses-frame",
+        "page_table",
+        "upstream",
+        "asterinas dc7e0d7a6",
+        "an entry without any permission reads as absent, and its frame is never released",
+    ),
+    Fault(
+        "pte-roundtrip-forces-accessed",
+        "page_table",
+        "upstream",
+        "asterinas issue 3920",
+        "decoding an entry always reports the accessed flag",
+        "OUT.cursor_query",
+    ),
+    Fault(
+        "translate-drops-page-offset",
+        "page_table",
+        "upstream",
+        "asterinas 6d621dc4e",
+        "translating an address loses the offset inside the page",
+        "VIEW.INV.8",
+    ),
+    Fault(
+        "twin-pte-precondition-assumed",
+        "page_table",
+        "twin",
+        "vostd f386c5a6b",
+        "a leaf is built from an address that is not aligned to its size",
+        "PT.INV.9",
+    ),
+    Fault(
+        "clear-frees-tables-before-flush",
+        "page_table",
+        "upstream",
+        "asterinas 8f50391a4",
+        "clearing an address space frees its frames and tables before the flush",
+        "TLB.REQ.2",
+    ),
+    Fault(
+        "largest-pages-va-len-wrap",
+        "page_table",
+        "upstream",
+        "asterinas 01b2a3957",
+        "tiling a range at the top of the address space wraps, and maps nothing",
+    ),
+    Fault(
+        "noperm-upper-leaf-decodes-as-table",
+        "page_table",
+        "upstream",
+        "asterinas issue 3920",
+        "a huge leaf without any permission decodes as a pointer to a child table",
+    ),
+    Fault(
+        "pte-nonatomic-read",
+        "page_table",
+        "upstream",
+        "asterinas 5834f299b",
+        "a lock-free walk sees the address of one entry value with the flags of another",
+        schedule="concurrent",
+    ),
+    Fault(
+        "aarch64-paging-root-leak",
+        "page_table",
+        "analogue",
+        "aarch64-paging #16",
+        "dropping a page table does not release the nodes below its root",
+        "XTRA.2",
+    ),
+    Fault(
+        "dragonos-alias-unmap-frees",
+        "page_table",
+        "analogue",
+        "DragonOS #321",
+        "unmapping one of several mappings of a frame frees it",
+        "SLOT.04",
+    ),
+    Fault(
+        "nuttx-level-index",
+        "page_table",
+        "analogue",
+        "nuttx #19692",
+        "a child table is installed at the index of the level above",
+        "VIEW.INV.8",
+    ),
+    Fault(
+        "sweb-unmap-double-free",
+        "page_table",
+        "analogue",
+        "sweb #206",
+        "a freed table stays linked in its parent, and is freed again",
+        "XTRA.2",
+    ),
+    Fault(
+        "kvm-huge-pde-access-share",
+        "page_table",
+        "analogue",
+        "KVM d28c6cfbbc5e",
+        "two huge leaves of one frame with different rights share a table when split",
+        "PT.INV.4",
+    ),
+    Fault(
+        "nanos-unmap-handler-range",
+        "page_table",
+        "analogue",
+        "nanos #2052",
+        "unmapping part of a huge page releases the frames of all of it",
+    ),
+)
