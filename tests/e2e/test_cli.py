@@ -45,9 +45,14 @@ def test_a_planted_bug_is_found_stored_and_replayed(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert done.stdout.startswith("ACCT.3c violated at step ")
-    trace = out / "ACCT.3c--segment_clone" / "first.trace"
+    trace = out / "ACCT.3c--segment_clone" / "min.trace"
     assert done.stdout.splitlines()[-1] == f"next: vmfuzz replay {trace}"
-    assert {p.name for p in trace.parent.iterdir()} == {"first.trace", "finding.txt", "meta.json"}
+    assert {p.name for p in trace.parent.iterdir()} == {
+        "first.trace",
+        "min.trace",
+        "finding.txt",
+        "meta.json",
+    }
     assert json.loads((trace.parent / "meta.json").read_text())["clause"] == "ACCT.3c"
     replayed = vmfuzz("replay", trace, "--json")
     assert replayed.returncode == 1

@@ -20,7 +20,7 @@ IMPORTERS = {
     "rich_click": ("cli/",),
     "rich": ("cli/", "report/"),
 }
-CLOCKS = ("engines/", "bench/", "cli/", "campaign.py")
+CLOCKS = ("engines/", "bench/", "cli/", "campaign.py", "atheris_child.py")
 # Low layers import no engine and no command; the interface is data, and crashes store it.
 UPPER_LAYERS = {
     "vmfuzz.engines": ("engines/", "bench/", "cli/", "campaign.py"),
