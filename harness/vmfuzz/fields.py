@@ -8,14 +8,31 @@ from typing import Any, Final
 
 from vmstore.arch import U64_MASK
 from vmstore.ids import (
+    CACHE_CHANGES,
+    CACHE_POLICIES,
+    FLUSH_KINDS,
     META_KINDS,
+    TABLE_CONFIGS,
+    ByteLength,
     ByteOffset,
     ByteOffsetEnd,
+    CacheChange,
+    CachePolicy,
     CountWord,
+    CpuNumber,
+    Deferred,
+    FlushKind,
+    Level,
     MetaKind,
     MetaVal,
     Paddr,
     PaddrEnd,
+    PageCount,
+    PageFlags,
+    PrivFlags,
+    TableConfig,
+    Vaddr,
+    VaddrEnd,
 )
 
 COUNT_NAMES: Final = ("MAX", "MAX-1", "MAX+1", "UNUSED", "UNIQUE")
@@ -70,14 +87,46 @@ def _parse_count(text: str) -> str:
         ) from None
 
 
+def _choice(words: tuple[str, ...]) -> FieldCodec:
+    return FieldCodec(lambda text: parse_choice(text, words), str, "choice", words)
+
+
+def _parse_switch(text: str) -> bool:
+    return parse_choice(text, _SWITCH) == "true"
+
+
+def _parse_flags(text: str) -> int:
+    """Return the eight flags that `text` names. Errors: FieldError."""
+    flags = parse_number(text)
+    if flags > MAX_FLAGS:
+        raise FieldError(f"{text} does not fit into 8 bits")
+    return flags
+
+
+MAX_FLAGS: Final = 0xFF
+_SWITCH: Final = ("false", "true")
 _ADDRESS: Final = FieldCodec(parse_number, hex, "number")
+_COUNT: Final = FieldCodec(parse_number, str, "number")
 
 CODECS: Final[dict[object, FieldCodec]] = {
     Paddr: _ADDRESS,
     PaddrEnd: _ADDRESS,
     ByteOffset: _ADDRESS,
     ByteOffsetEnd: _ADDRESS,
-    MetaVal: FieldCodec(parse_number, str, "number"),
-    MetaKind: FieldCodec(lambda text: parse_choice(text, META_KINDS), str, "choice", META_KINDS),
+    MetaVal: _COUNT,
+    Vaddr: _ADDRESS,
+    VaddrEnd: _ADDRESS,
+    ByteLength: _ADDRESS,
+    Level: _COUNT,
+    CpuNumber: _COUNT,
+    PageCount: _COUNT,
+    PageFlags: FieldCodec(_parse_flags, hex, "number"),
+    PrivFlags: FieldCodec(_parse_flags, hex, "number"),
+    Deferred: FieldCodec(_parse_switch, lambda value: str(value).lower(), "choice", _SWITCH),
+    MetaKind: _choice(META_KINDS),
+    CachePolicy: _choice(CACHE_POLICIES),
+    CacheChange: _choice(CACHE_CHANGES),
+    TableConfig: _choice(TABLE_CONFIGS),
+    FlushKind: _choice(FLUSH_KINDS),
     CountWord: FieldCodec(_parse_count, str, "choice", COUNT_NAMES),
 }

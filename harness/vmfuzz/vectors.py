@@ -7,20 +7,48 @@ and so on are compared with what the model shows. Bounds: a line has at most `MA
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from vmfuzz.errors import VmfuzzError
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
-from vmstore.ids import META_KINDS, CountWord, MetaKind
+from vmstore.ids import (
+    CACHE_CHANGES,
+    CACHE_POLICIES,
+    FLUSH_KINDS,
+    META_KINDS,
+    TABLE_CONFIGS,
+    CacheChange,
+    CachePolicy,
+    CountWord,
+    CursorId,
+    Deferred,
+    FlushKind,
+    MetaKind,
+    PtableId,
+    PtcursorId,
+    TableConfig,
+    VmSpaceId,
+)
 from vmstore.ops import BY_NAME, DECLARATIONS, Declaration, Op
-from vmstore.outcome import Abort, Err, Ok, Outcome, Panic
+from vmstore.outcome import Abort, Blocked, Diverges, Err, Ok, Outcome, Panic
 from vmstore.step import State, execute
 from vmstore.world import World, WorldError
 
 MAX_LINE: Final = 64 << 20
+# One recorded name for two ops: on a frame, or on what else the argument names.
+_FRAME_FORMS: Final = {"pt_cursor_map": "pt_cursor_map_frame"}
+_TABLES: Final = frozenset({PtableId, VmSpaceId})  # node counts are recorded after the first one
+_RETURNED: Final = (Ok, Err, Blocked)
+_CHOICES: Final[dict[object, tuple[str, ...]]] = {
+    MetaKind: META_KINDS,
+    CachePolicy: CACHE_POLICIES,
+    CacheChange: CACHE_CHANGES,
+    TableConfig: TABLE_CONFIGS,
+    FlushKind: FLUSH_KINDS,
+}
 Json = Any  # what json.loads returns
 
 
@@ -122,10 +150,11 @@ class Replayer:
         self.state = State(world)
         self.numbers: dict[str, int] = {}
         self.shown: dict[int, tuple[str, int]] = {}
+        self.has_tables = False
 
     def build_op(self, name: str, args: dict[str, Json]) -> Op | None:
         """Return the op, or None when the model does not know it or an argument of it."""
-        declaration = BY_NAME.get(name)
+        declaration = BY_NAME.get(_FRAME_FORMS.get(name, name) if "frame" in args else name)
         if declaration is None:
             return None
         values: dict[str, Json] = {
@@ -166,7 +195,23 @@ class Replayer:
             result["slots"] = slots
         if self.state.machine.events:
             result["ev"] = [list(event) for event in self.state.machine.events]
+        if self.has_tables:
+            result["pt"] = len(self.state.machine.spaces.pool.handed)
+        position = self._position(op) if isinstance(outcome, _RETURNED) else None
+        if position is not None:
+            result["va"] = position
         return result
+
+    def _position(self, op: Op) -> int | None:
+        """Return where the cursor stands that the step names or made, None without a live one."""
+        spaces = self.state.machine.spaces
+        for field in DECLARATIONS[type(op)].fields:
+            handle = getattr(op, field.name)
+            if field.type is CursorId and handle in spaces.cursors:
+                return spaces.cursors[handle].inner.va
+            if field.type is PtcursorId and handle in spaces.ptcursors:
+                return spaces.ptcursors[handle].va
+        return None
 
     def _out(self, op: Op, declaration: Declaration, outcome: Outcome) -> dict[str, Json]:
         if isinstance(outcome, Err):
@@ -175,15 +220,21 @@ class Replayer:
             return {"panic": outcome.code}
         if isinstance(outcome, Abort):
             return {"abort": outcome.code}
+        if isinstance(outcome, Blocked):
+            return {"err": "WouldBlock"}
+        if isinstance(outcome, Diverges):
+            return {"diverges": True}
         value: dict[str, Json] = dict(outcome.value or {}) if isinstance(outcome, Ok) else {}
         made: dict[str, list[int]] = {}
         for field in declaration.destinations:
             if field.kind and field.kind.name not in value:
                 made.setdefault(field.kind.name, []).append(getattr(op, field.name))
                 self.numbers[field.kind.name] = self.numbers.get(field.kind.name, 0) + 1
+                self.has_tables |= field.type in _TABLES
         for kind, ids in made.items():
             value |= {kind: ids[0]} if len(ids) == 1 else {f"{kind}s": ids}
-        return {"ok": value}
+        bare = _BARE.get(declaration.name)
+        return {"ok": bare(value) if bare else value}
 
     def _changed_slots(self) -> list[list[Json]]:
         changed = []
@@ -199,9 +250,18 @@ class Replayer:
         return sorted(changed)
 
 
+# Results that are recorded without a name.
+_BARE: Final[dict[str, Callable[[dict[str, Json]], Json]]] = {
+    "pt_page_walk": lambda value: None if value["paddr"] is None else value,
+    "pt_largest_pages": lambda value: value["pages"],
+}
+
+
 def _fits(kind: object, value: Json) -> bool:
-    if kind is CountWord or kind == MetaKind:
-        return kind is CountWord or value in META_KINDS
+    if kind is CountWord or kind is Deferred:
+        return kind is CountWord or isinstance(value, bool)
+    if kind in _CHOICES:
+        return value in _CHOICES[kind]
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 64
 
 

@@ -14,9 +14,28 @@ ByteOffsetEnd = NewType("ByteOffsetEnd", int)  # the same, exclusive end
 MetaVal = NewType("MetaVal", int)  # payload of a page's metadata, 64 bits
 NO_VAL: Final = MetaVal(0)
 CountWord = NewType("CountWord", str)  # a reference-count word: a number, or a name such as MAX-1
+Vaddr = NewType("Vaddr", int)  # virtual byte address
+VaddrEnd = NewType("VaddrEnd", int)  # virtual byte address, exclusive end
+ByteLength = NewType("ByteLength", int)  # bytes from where the op's cursor stands
+Level = NewType("Level", int)  # page-table level, 1 maps pages
+CpuNumber = NewType("CpuNumber", int)
+PageCount = NewType("PageCount", int)
+PageFlags = NewType("PageFlags", int)  # R 1, W 2, X 4, ACCESSED 8, DIRTY 16, AVAIL2 128
+PrivFlags = NewType("PrivFlags", int)  # USER 1, GLOBAL 2, AVAIL1 64, SHARED 128
+Deferred = NewType("Deferred", bool)
+NO_FLAGS: Final = PageFlags(0)
+NO_PRIV: Final = PrivFlags(0)
+CachePolicy = Literal["WB", "WT", "WC", "UC", "WP"]
+CacheChange = Literal["keep", "WB", "WT", "WC", "UC", "WP"]
+TableConfig = Literal["user", "kernel", "kernel_full", "test"]
+FlushKind = Literal["all", "single", "range"]
 MetaKind = Literal["unit", "umeta", "tmeta", "link"]  # metadata types of the recorded programs
 
 META_KINDS: Final[tuple[MetaKind, ...]] = ("unit", "umeta", "tmeta", "link")
+CACHE_POLICIES: Final[tuple[CachePolicy, ...]] = ("WB", "WT", "WC", "UC", "WP")
+CACHE_CHANGES: Final[tuple[CacheChange, ...]] = ("keep", *CACHE_POLICIES)
+TABLE_CONFIGS: Final[tuple[TableConfig, ...]] = ("user", "kernel", "kernel_full", "test")
+FLUSH_KINDS: Final[tuple[FlushKind, ...]] = ("all", "single", "range")
 UNTYPED_KINDS: Final = frozenset({"unit", "umeta", "link"})
 
 FrameId = NewType("FrameId", int)
@@ -27,6 +46,10 @@ UniqueId = NewType("UniqueId", int)
 RawUniqueId = NewType("RawUniqueId", int)
 ListId = NewType("ListId", int)
 LcursorId = NewType("LcursorId", int)
+VmSpaceId = NewType("VmSpaceId", int)
+CursorId = NewType("CursorId", int)
+PtableId = NewType("PtableId", int)
+PtcursorId = NewType("PtcursorId", int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +69,8 @@ HANDLE_KINDS: Final[dict[object, HandleKind]] = {
     RawUniqueId: HandleKind("raw_unique", "ur"),
     ListId: HandleKind("list", "l"),
     LcursorId: HandleKind("lcursor", "lc"),
+    VmSpaceId: HandleKind("vs", "vs"),
+    CursorId: HandleKind("cursor", "c"),
+    PtableId: HandleKind("ptable", "pt"),
+    PtcursorId: HandleKind("ptcursor", "pc"),
 }

@@ -63,6 +63,10 @@ SHARED: Final = Err("Shared")
 WRONG_TYPE: Final = Err("WrongType")
 NOT_UNTYPED: Final = Err("NotUntyped")
 BORROWED: Final = Err("Borrowed")
+ACCESS_DENIED: Final = Err("AccessDenied")
+UNALIGNED_VADDR: Final = Err("UnalignedVaddr")
+BLOCKED: Final = Blocked()
+DIVERGES: Final = Diverges()
 
 _CONSTANTS: Final = (
     OK,
@@ -76,6 +80,10 @@ _CONSTANTS: Final = (
     WRONG_TYPE,
     NOT_UNTYPED,
     BORROWED,
+    ACCESS_DENIED,
+    UNALIGNED_VADDR,
+    BLOCKED,
+    DIVERGES,
 )
 
 
@@ -92,17 +100,30 @@ def canonical(outcome: Outcome) -> Outcome:
     return outcome
 
 
-class Unwinding(Exception):
+class CallEnded(Exception):
+    """The modelled call does not return; `outcome` is what it came to instead."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+class Unwinding(CallEnded):
     """A panic on its way out of the modelled call."""
 
     def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
+        super().__init__(Panic(code))
 
 
-class PoweredOff(Exception):
+class PoweredOff(CallEnded):
     """An abort of the modelled machine; nothing may catch it on the way out."""
 
     def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
+        super().__init__(Abort(code))
+
+
+class OutOfWork(CallEnded):
+    """The modelled call would go on for longer than any terminating one can."""
+
+    def __init__(self) -> None:
+        super().__init__(DIVERGES)

@@ -1,7 +1,9 @@
 """The running system: modelled memory plus the Rust values that a caller's variables would hold."""
 
 from vmstore.cells import Cells, ListHead, Slot
+from vmstore.exec.space_state import SpaceState
 from vmstore.faults import Faults
+from vmstore.node_cells import NodeCells
 from vmstore.world import World
 
 Event = tuple[object, ...]
@@ -40,6 +42,7 @@ class CursorMut:
 class Machine:
     """Everything that exec code can reach.
 
+    `cells` and `nodes` are its memory, `spaces` is all there is about address spaces;
     `frames`, `uniques` and their raw twins map handle ids to slots (a handle is a slot pointer);
     `events` are what the recorder saw in this step; `hazards` are codes of undefined behaviour
     reached and `quirks` the ids of upstream's own live bugs met, until somebody takes them out.
@@ -58,6 +61,7 @@ class Machine:
         "lists",
         "max_paddr",
         "next_list_id",
+        "nodes",
         "push_back_appends",
         "quirks",
         "raw_segments",
@@ -67,6 +71,7 @@ class Machine:
         "rolls_back",
         "segments",
         "slice_checks_offsets",
+        "spaces",
         "top_page_accepted",
         "uniques",
         "world",
@@ -76,6 +81,8 @@ class Machine:
         self.world = world
         self.faults = faults
         self.cells = Cells(world)
+        self.nodes = NodeCells(world, self.cells)
+        self.spaces = SpaceState(world)
         self.max_paddr = world.max_paddr
         self.rc_max = world.rc_max
         self.debug = world.build == "debug"

@@ -4,7 +4,7 @@ A field whose name starts with `dst` is a handle that the op produces; `CONSUMES
 whose handles it ends. The text name of an op is its class name in snake case.
 """
 
-from vmstore.ops import frame, host, linked_list, segment, unique
+from vmstore.ops import cursor, frame, host, linked_list, page_table, segment, unique, vm_space
 from vmstore.ops.declaration import Declaration, Field, declare
 
 Op = (
@@ -61,6 +61,43 @@ Op = (
     | linked_list.LcursorAsList
     | linked_list.LcursorDrop
     | host.HostPokeRefCount
+    | host.HostRcuMode
+    | host.HostRcuSync
+    | host.HostPoolLimit
+    | page_table.PtNew
+    | page_table.PtDrop
+    | page_table.PtPageWalk
+    | page_table.PtLargestPages
+    | page_table.PtCursorOpen
+    | page_table.PtCursorOpenMut
+    | page_table.PtCursorDrop
+    | page_table.PtCursorQuery
+    | page_table.PtCursorFindNext
+    | page_table.PtCursorJump
+    | page_table.PtCursorVirtAddr
+    | page_table.PtCursorMap
+    | page_table.PtCursorMapFrame
+    | page_table.PtCursorTakeNext
+    | page_table.PtCursorProtectNext
+    | vm_space.VmspaceNew
+    | vm_space.VmspaceDrop
+    | vm_space.VmspaceActivate
+    | vm_space.CpuSet
+    | cursor.CursorOpen
+    | cursor.CursorOpenMut
+    | cursor.CursorDrop
+    | cursor.CursorQuery
+    | cursor.CursorFindNext
+    | cursor.CursorJump
+    | cursor.CursorVirtAddr
+    | cursor.CursorMap
+    | cursor.CursorMapIomem
+    | cursor.CursorFindIomem
+    | cursor.CursorUnmap
+    | cursor.CursorProtectNext
+    | cursor.CursorFlusherIssue
+    | cursor.CursorFlusherDispatch
+    | cursor.CursorFlusherSync
 )
 
 AREAS: dict[str, tuple[type, ...]] = {
@@ -124,13 +161,64 @@ AREAS: dict[str, tuple[type, ...]] = {
         linked_list.LcursorAsList,
         linked_list.LcursorDrop,
     ),
-    "host": (host.HostPokeRefCount,),
+    "host": (
+        host.HostPokeRefCount,
+        host.HostRcuMode,
+        host.HostRcuSync,
+        host.HostPoolLimit,
+    ),
+    "page_table": (
+        page_table.PtNew,
+        page_table.PtDrop,
+        page_table.PtPageWalk,
+        page_table.PtLargestPages,
+    ),
+    "pt_cursor": (
+        page_table.PtCursorOpen,
+        page_table.PtCursorOpenMut,
+        page_table.PtCursorDrop,
+        page_table.PtCursorQuery,
+        page_table.PtCursorFindNext,
+        page_table.PtCursorJump,
+        page_table.PtCursorVirtAddr,
+        page_table.PtCursorMap,
+        page_table.PtCursorMapFrame,
+        page_table.PtCursorTakeNext,
+        page_table.PtCursorProtectNext,
+    ),
+    "vm_space": (
+        vm_space.VmspaceNew,
+        vm_space.VmspaceDrop,
+        vm_space.VmspaceActivate,
+        vm_space.CpuSet,
+    ),
+    "cursor": (
+        cursor.CursorOpen,
+        cursor.CursorOpenMut,
+        cursor.CursorDrop,
+        cursor.CursorQuery,
+        cursor.CursorFindNext,
+        cursor.CursorJump,
+        cursor.CursorVirtAddr,
+        cursor.CursorMap,
+        cursor.CursorMapIomem,
+        cursor.CursorFindIomem,
+        cursor.CursorUnmap,
+        cursor.CursorProtectNext,
+        cursor.CursorFlusherIssue,
+        cursor.CursorFlusherDispatch,
+        cursor.CursorFlusherSync,
+    ),
 }
 
 DECLARATIONS: dict[type, Declaration] = {
     cls: declare(cls, area) for area, classes in AREAS.items() for cls in classes
 }
 BY_NAME: dict[str, Declaration] = {d.name: d for d in DECLARATIONS.values()}
-GENERATED: tuple[Declaration, ...] = tuple(d for d in DECLARATIONS.values() if d.area != "host")
+# The areas whose meaning the view knows: what the generators draw from.
+_GENERATED_AREAS = frozenset({"frame", "segment", "unique", "linked_list"})
+GENERATED: tuple[Declaration, ...] = tuple(
+    d for d in DECLARATIONS.values() if d.area in _GENERATED_AREAS
+)
 
 __all__ = ["AREAS", "BY_NAME", "DECLARATIONS", "GENERATED", "Declaration", "Field", "Op"]
