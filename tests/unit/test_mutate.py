@@ -49,6 +49,7 @@ def test_any_two_inputs_cross_to_a_header_and_whole_records_that_fit(
 
 
 @given(DATA)
+@settings(deadline=None)
 def test_splitting_and_joining_loses_only_what_is_no_whole_record(data: bytes) -> None:
     header, records = split(data)
 
