@@ -103,6 +103,8 @@ class Child:
 
     def _found(self, finding: "Finding", data: bytes) -> None:
         times = self.seen[finding.signature] = self.seen.get(finding.signature, 0) + 1
+        if times == 1:  # the run may end here
+            self._tally()
         if times <= REPORTS:
             names = ("clause", "op", "step", "text", "source", "witness")
             fields = {name: getattr(finding, name) for name in names}
@@ -112,9 +114,15 @@ class Child:
         target = self.target
         self._say(kind=kind, steps=target.steps, traces=target.inputs, **more)
 
+    def _tally(self) -> None:
+        """Say what the ops came to since the last time."""
+        self._say(kind="tally", rows=self.target.named_tally(), quirks=self.target.quirks)
+        self.target.tally.clear()
+        self.target.quirks.clear()
+
     def _leave(self) -> None:
         """Say what was done and go, past every handler of libFuzzer."""
-        self._say(kind="tally", rows=self.target.named_tally(), quirks=self.target.quirks)
+        self._tally()
         self._progress("done")
         os._exit(0)
 

@@ -68,8 +68,7 @@ UNALIGNED_VADDR: Final = Err("UnalignedVaddr")
 BLOCKED: Final = Blocked()
 DIVERGES: Final = Diverges()
 
-_CONSTANTS: Final = (
-    OK,
+ERRORS: Final = (
     NOT_ALIGNED,
     OUT_OF_BOUND,
     IN_USE,
@@ -85,6 +84,7 @@ _CONSTANTS: Final = (
     BLOCKED,
     DIVERGES,
 )
+_CONSTANTS: Final = (OK, *ERRORS)
 
 
 def returns(outcome: Outcome, value: dict[str, object]) -> bool:

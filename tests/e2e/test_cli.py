@@ -186,6 +186,7 @@ def test_the_doctor_finds_the_installation_fit() -> None:
         (["fuzz", "--steps", "0"], 2, "0 is not in the range x>=1"),
         (["fuzz", "--engine", "swam"], 2, "unknown engine 'swam' (did you mean 'swarm'?)"),
         (["fuzz", "--engine", "swarm,swarm"], 2, "an engine is named twice"),
+        (["fuzz", "--feedback", "code"], 2, "only the atheris engine has feedback"),
         (["fuzz", "--check", "outcom"], 2, "unknown check 'outcom' (did you mean 'outcome'?)"),
         (["fuzz", "--fault", "nope"], 2, "--fault: unknown fault 'nope'"),
         (["fuzz", "--fault", "rwmutex-lost-wakeup"], 2, "is catalogued but out of scope: a lock"),

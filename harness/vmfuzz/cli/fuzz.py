@@ -14,7 +14,7 @@ from vmfuzz.engines.interface import FEEDBACKS, Feedback, Plan
 from vmfuzz.engines.registry import ENGINE_NAMES, engine
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.oracle import CHECKS, parse_checks
-from vmfuzz.report.block import finding_block
+from vmfuzz.report.block import finding_block, replay_command
 from vmfuzz.trace_text import format_trace
 from vmstore.ops import GENERATED
 
@@ -211,4 +211,4 @@ def last_lines(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> 
     verdict = f"FOUND {amount} {'signature' if amount == 1 else 'signatures'}"
     if first.path is None:
         return [verdict, "not stored; next: run again with --out findings"]
-    return [verdict, f"stored in {out}", f"next: vmfuzz replay {first.path}"]
+    return [verdict, f"stored in {out}", f"next: {replay_command(first.path)}"]

@@ -9,7 +9,7 @@ from vmfuzz.cli.options import check_faults
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.minimize import Minimized, minimize
-from vmfuzz.report.block import finding_block
+from vmfuzz.report.block import finding_block, replay_command
 from vmfuzz.runner import run
 from vmfuzz.trace import Trace
 from vmfuzz.trace_file import load, save
@@ -96,4 +96,4 @@ def _show(before: Trace, result: Minimized, out: Path | None) -> None:
     console.print(block, markup=False, soft_wrap=True)
     console.print(f"\n{shown}", markup=False)
     console.print(f"written to {out}", markup=False, soft_wrap=True)
-    console.print(f"next: vmfuzz replay {out}", markup=False, soft_wrap=True)
+    console.print(f"next: {replay_command(out)}", markup=False, soft_wrap=True)
