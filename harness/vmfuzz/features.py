@@ -9,17 +9,17 @@ from typing import Final
 
 from vmfuzz.oracle import Session
 from vmstore.arch import REF_COUNT_UNIQUE, REF_COUNT_UNUSED
-from vmstore.ops import DECLARATIONS, Op
+from vmstore.ops import GENERATED, Op
 from vmstore.outcome import ERRORS, Abort, Err, Panic
 from vmstore.owner import SlotOwner
 
 CELLS: Final = 1 << 14  # libFuzzer looks at every cell after every input: 1 us for these
-_CODES: Final = {op: code for code, op in enumerate(DECLARATIONS)}
+_CODES: Final = {declaration.op: code for code, declaration in enumerate(GENERATED)}
 _PAIRS: Final = 0  # the map's areas, by their first cell: 64 x 64 pairs of ops,
 _OUTCOMES: Final = 1 << 12  # 64 x 16 outcomes,
 _LISTS: Final = _OUTCOMES + (1 << 10)  # 64 x 8 list lengths,
 _SLOTS: Final = 1 << 13  # the rest for pages
-_FIRST: Final = len(DECLARATIONS)  # the op before the first
+_FIRST: Final = len(GENERATED)  # the op before the first
 _ERROR_CLASSES: Final = {error.variant: min(at, 13) for at, error in enumerate(ERRORS, 1)}
 
 

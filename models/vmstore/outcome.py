@@ -81,10 +81,8 @@ ERRORS: Final = (
     BORROWED,
     ACCESS_DENIED,
     UNALIGNED_VADDR,
-    BLOCKED,
-    DIVERGES,
 )
-_CONSTANTS: Final = (OK, *ERRORS)
+_CONSTANTS: Final = (OK, *ERRORS, BLOCKED, DIVERGES)
 
 
 def returns(outcome: Outcome, value: dict[str, object]) -> bool:

@@ -17,10 +17,16 @@ from vmstore.exec.machine import Machine
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
 from vmstore.outcome import CallEnded, Outcome
+from vmstore.spaces import rename_vm_space
 from vmstore.view import frame as view_frame
+from vmstore.view import host as view_host
 from vmstore.view import linked_list as view_linked_list
+from vmstore.view import page_table as view_page_table
+from vmstore.view import pt_cursor as view_pt_cursor
 from vmstore.view import segment as view_segment
 from vmstore.view import unique as view_unique
+from vmstore.view import vm_cursor as view_vm_cursor
+from vmstore.view import vm_space as view_vm_space
 from vmstore.view.state import View
 from vmstore.world import World
 
@@ -43,6 +49,11 @@ _VIEW_MODULES: Final[dict[str, ModuleType]] = {
     "segment": view_segment,
     "unique": view_unique,
     "linked_list": view_linked_list,
+    "host": view_host,
+    "page_table": view_page_table,
+    "pt_cursor": view_pt_cursor,
+    "vm_space": view_vm_space,
+    "cursor": view_vm_cursor,
 }
 
 EXEC: Final[dict[type, Handler]] = {
@@ -51,7 +62,7 @@ EXEC: Final[dict[type, Handler]] = {
 RULES: Final[dict[type, Rule]] = {
     d.op: getattr(_VIEW_MODULES[d.area], d.name)
     for d in DECLARATIONS.values()
-    if d.area in _VIEW_MODULES
+    if hasattr(_VIEW_MODULES[d.area], d.name)  # a poked count has no meaning
 }
 
 STEPS: Final[dict[type, tuple[Handler, Rule | None]]] = {
@@ -128,11 +139,15 @@ class State:
             "frame": view.store.frames,
             "unique": view.store.unique_frames,
             "list": view.lists,
+            "vs": view.spaces.vm_spaces,
+            "ptable": view.spaces.trees,
         }
         for table in (self.live[kind], known[kind]):
             table[self.abandoned] = table.pop(handle)
         if kind == "list":
             view.lists[self.abandoned].handle = self.abandoned
+        elif kind == "vs":
+            rename_vm_space(view.store.vm_spaces, view.store.cursors, handle, self.abandoned)
 
 
 def execute(machine: Machine, op: Op) -> Outcome:

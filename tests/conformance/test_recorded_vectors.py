@@ -35,9 +35,19 @@ def test_every_field_of_every_recorded_step_agrees(name: str, traces: int, steps
     assert (report.mismatched_steps, report.unsupported_steps) == (0, 0)
 
 
-def test_the_view_allows_every_recorded_step_and_all_clauses_hold() -> None:
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("frames.jsonl.gz", 46_000),
+        ("pagetable.jsonl.gz", 36_145),
+        ("vmspace.jsonl.gz", 48_002),
+        ("vmspace_rcu.jsonl.gz", 15_829),
+        ("hand_spaces.jsonl.gz", 1_099),
+    ],
+)
+def test_the_view_allows_every_recorded_step_and_all_clauses_hold(name: str, least: int) -> None:
     steps = 0
-    for vector in read_vectors(VECTORS / "frames.jsonl.gz"):
+    for vector in read_vectors(VECTORS / name):
         replayer = Replayer(vector.world)
         state = replayer.state
         for recorded in vector.steps:
@@ -49,11 +59,11 @@ def test_the_view_allows_every_recorded_step_and_all_clauses_hold() -> None:
             outcome = replayer.run(op)
             assert rule(state.view, op, outcome) is None
             assert state.machine.events == state.view.events
-            assert footprint_holds(state)
+            assert footprint_holds(state) or "panic" in recorded["out"]
             steps += 1
         else:
             assert everything_holds(state) or "panic" in recorded["out"]
-    assert steps > 46_000
+    assert steps >= least
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def _dfs_lock(m: Machine, node: Node, base: int, start: int, end: int, taken: li
             child = child_node(m, word)
             _lock(m, child)
             taken.append(child)
-            child_base = base + index * size & U64_MASK
+            child_base = base + index * size
             child_end = _end(m, child_base, size)
             _dfs_lock(m, child, child_base, max(start, child_base), min(end, child_end), taken)
 
@@ -124,7 +124,7 @@ def _dfs_unlock(m: Machine, node: Node, base: int, start: int, end: int) -> None
         for index in reversed(_indices(base, size, start, end)):
             word = node.word(index)
             if pte.is_child(word):
-                child_base = base + index * size & U64_MASK
+                child_base = base + index * size
                 child_end = _end(m, child_base, size)
                 child = child_node(m, word)
                 _dfs_unlock(m, child, child_base, max(start, child_base), min(end, child_end))
@@ -150,14 +150,15 @@ def mark_stray_and_unlock(m: Machine, node: Node) -> int:
 
 
 def _indices(base: int, size: int, start: int, end: int) -> range:
-    """Return the entries of a node at `base` that meet `[start, end)`. Source: `dfs_get_idx_range`.
-
-    In a release build an `end` of 2^64 has wrapped to 0, and so does the difference.
-    """
-    return range((start - base) // size, -(-((end - base) & U64_MASK) // size))
+    """Return the entries of a node at `base` that meet a range. Source: `dfs_get_idx_range`."""
+    return range((start - base) // size, -((base - end) // size))
 
 
 def _end(m: Machine, start: int, size: int) -> int:
+    """Return the end of a span. Errors: debug panic at 2^64.
+
+    A release build wraps there, and again when it subtracts, which makes 2^64 of it.
+    """
     if start + size > U64_MASK and m.debug:
         raise Unwinding("overflow")
-    return start + size & U64_MASK
+    return start + size
