@@ -31,3 +31,10 @@ def _is_readable_kind(path: Path) -> bool:
         return True
     is_stream = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
     return is_stream and str(path).startswith(_STREAMS)
+
+
+def files_below(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Return the files in the folder `path` and below that end so, sorted; `path` if it is none."""
+    if not os.path.isdir(path):
+        return [path]
+    return sorted(p for p in path.rglob("*") if p.name.endswith(suffixes) and not p.is_dir())

@@ -100,7 +100,7 @@ def _indent(line: str) -> int:
 
 def _no_op_line(text: str) -> str:
     """A misspelt directive is the likeliest reason for a line without parentheses."""
-    hint = closest(text.split()[0][:60].lower(), list(DIRECTIVES)) if text else ""
+    hint = closest(text.split(maxsplit=1)[0][:60].lower(), list(DIRECTIVES)) if text else ""
     return f"not an op line: {text[:60]!r}" + (hint if "did you mean" in hint else "")
 
 
