@@ -27,19 +27,18 @@ def command(paths: tuple[Path, ...], as_json: bool) -> int:
     """
     reports: list[FileReport] = []
     try:
-        for path in vector_files(paths):
-            reports.append(check_file(path))
+        reports.extend(check_file(path) for path in vector_files(paths))
     except VmfuzzError:
         if reports and not as_json:  # hours may have gone into the files before this one
             _show(reports)
         raise
     if as_json:
         print_json(as_document(reports))
-    else:
-        _show(reports)
     if not any(report.traces for report in reports):
         note("no trace in these files, so nothing was compared")
         return int(Exit.NOTHING)
+    if not as_json:
+        _show(reports)
     clean = all(report.is_clean for report in reports)
     return int(Exit.CLEAN if clean else Exit.FINDING)
 
