@@ -2,7 +2,7 @@
 
 Format: one trace per line, `{"id", "build", "world", "steps"}`; each step's `out`, `slots`, `ev`
 and so on are compared with what the model shows. Bounds: a line has at most `MAX_LINE` bytes, a
-file, unpacked, at most `MAX_BYTES`.
+file, unpacked, at most `MAX_BYTES` and `MAX_LINES`.
 """
 
 import gzip
@@ -24,6 +24,7 @@ from vmstore.world import World, WorldError
 
 MAX_LINE: Final = 4 << 20
 MAX_BYTES: Final = 256 << 20
+MAX_LINES: Final = 1_000_000
 _MAX_DEPTH: Final = 32
 _SHOWN: Final = 60  # characters of a wrong value in a message
 _SIZES: Final = ("frames", "pt_frames", "cpus")
@@ -66,8 +67,9 @@ def read_vectors(path: Path) -> Iterator[Vector]:
                 size += len(line)
                 if len(line) > MAX_LINE:
                     raise VmfuzzError(f"{name}:{number}: longer than {MAX_LINE >> 20} MiB")
-                if size > MAX_BYTES:
-                    raise VmfuzzError(f"{name}:{number}: more than {MAX_BYTES >> 20} MiB; split it")
+                if size > MAX_BYTES or number > MAX_LINES:
+                    limits = f"{MAX_BYTES >> 20} MiB or {MAX_LINES:,} lines"
+                    raise VmfuzzError(f"{name}:{number}: more than {limits}; split the file")
                 if line.strip():
                     yield _vector(line, f"{name}:{number}")
     except (OSError, EOFError, zlib.error) as error:
@@ -101,8 +103,11 @@ def _vector(line: bytes, where: str) -> Vector:
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        twice = next(key for at, (key, _) in enumerate(pairs) if key in dict(pairs[:at]))
-        raise ValueError(f"{twice[:40]!r} is given twice")
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"{key[:40]!r} is given twice")
+            seen.add(key)
     return members
 
 

@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     streams.prepare()
     try:
         code = _run(argv)
-        streams.write("")  # the last of what is buffered
+        streams.flush()
     except VmfuzzError as error:
         return _say(str(error), Exit.USAGE)
     except KeyboardInterrupt:

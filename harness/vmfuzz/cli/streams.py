@@ -20,6 +20,14 @@ def write(text: str) -> None:
     """Write a part of the result as it is. Effect: none once the reader has gone."""
     try:
         sys.stdout.write(text)
+    except BrokenPipeError:
+        mute(sys.stdout)
+    flush()
+
+
+def flush() -> None:
+    """Send what is buffered. Effect: none once the reader has gone."""
+    try:
         sys.stdout.flush()
     except BrokenPipeError:
         mute(sys.stdout)
