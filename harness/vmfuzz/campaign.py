@@ -111,11 +111,24 @@ def _record(campaign: Campaign, plan: Plan, found: Found, out: Path | None) -> b
     minimized = minimize(cut(found), checks=plan.checks, strict=plan.strict)
     stored = campaign.findings[signature] = Stored(found, minimized, is_new=is_new)
     if out is not None:
-        try:
-            stored.path = store(out, found, minimized, plan.rng_seed)
-        except VmfuzzError as error:  # a full disk must not cost the finding
-            stored.problem = str(error)
+        _store(stored, out, plan)
     return is_new
+
+
+def _store(stored: Stored, out: Path, plan: Plan) -> None:
+    """Put a finding into `out`. A full disk must not cost it: then `problem` says so."""
+    try:
+        stored.path = store(out, stored.found, stored.minimized, plan.rng_seed)
+        stored.problem = ""
+    except VmfuzzError as error:
+        stored.path, stored.problem = None, str(error)
+
+
+def store_missing(campaign: Campaign, plan: Plan, out: Path) -> None:
+    """Store once more what could not be stored, and what somebody deleted since."""
+    for stored in campaign.findings.values():
+        if stored.path is None or not stored.path.exists():
+            _store(stored, out, plan)
 
 
 def _replays(plan: Plan, found: Found) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 import rich_click as click
 from rich.table import Table
 
-from vmfuzz.campaign import Campaign, StopOn, run_campaign
+from vmfuzz.campaign import Campaign, StopOn, run_campaign, store_missing
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.options import Duration, FilePath, check_faults, world_from
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
@@ -122,6 +122,8 @@ def command(
     except HarnessError as error:  # what was found before it is still shown
         code, broken = Exit.HARNESS, error
     line.close()
+    if out is not None:
+        store_missing(campaign, plan, out)
     code = code or exit_code(campaign)
     if as_json:
         print_json(as_document(campaign, plan, code))
