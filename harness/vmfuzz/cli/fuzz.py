@@ -205,18 +205,19 @@ def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
 
 def last_lines(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> list[str]:
     """Return verdict, where the findings are, and the next command."""
+    amount = len(campaign.findings)
+    signatures = f"{amount} {'signature' if amount == 1 else 'signatures'}"
     if code is Exit.INTERRUPTED:
-        return [f"interrupted; {len(campaign.findings)} signatures found so far"]
+        return [f"interrupted; {signatures} found so far"]
     if code is Exit.INCONCLUSIVE:
         return [f"inconclusive: {campaign.unreproducible} findings did not replay"]
     if code is Exit.HARNESS:
-        return [f"ended by an internal error; {len(campaign.findings)} signatures found so far"]
+        return [f"ended by an internal error; {signatures} found so far"]
     if code is Exit.CLEAN:
         checks = ", ".join(name for name in CHECKS if name in plan.checks)
         return [f"clean: nothing found (checked {checks} after every step)"]
     first = next(iter(campaign.findings.values()))
-    amount = len(campaign.findings)
-    verdict = f"FOUND {amount} {'signature' if amount == 1 else 'signatures'}"
+    verdict = f"FOUND {signatures}"
     problems = [stored.problem for stored in campaign.findings.values() if stored.problem]
     if problems:
         return [verdict, f"NOT STORED: {problems[0]}"]
