@@ -12,6 +12,7 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import rmtree
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:  # the model must not be imported before it can be instrumente
     from vmfuzz.features import StateMap
     from vmfuzz.finding import Finding
 
-INSTRUMENTED: Final = ["vmstore.exec", "vmstore.cells"]  # the oracle's own branches are no signal
+INSTRUMENTED: Final = ("vmstore.exec", "vmstore.cells")  # the oracle's own branches are no signal
 REPORTS: Final = 8  # inputs reported per signature
 _EVERY: Final = 0.25  # seconds between two progress lines
 _LOOK: Final = 16  # inputs between two looks at the clock
@@ -40,7 +41,7 @@ class Child:
 
     def _target(self) -> "ByteTarget":
         if self.config["feedback"] in {"code", "both"}:
-            with atheris.instrument_imports(include=INSTRUMENTED):
+            with atheris.instrument_imports(["vmstore"], _left_alone()):
                 import vmstore.step  # noqa: F401  # imports all of the model
         from vmfuzz.byte_target import ByteTarget
         from vmfuzz.features import StateMap
@@ -103,6 +104,8 @@ class Child:
 
     def _found(self, finding: "Finding", data: bytes) -> None:
         times = self.seen[finding.signature] = self.seen.get(finding.signature, 0) + 1
+        if times == 1:  # the run may end here
+            self._tally()
         if times <= REPORTS:
             names = ("clause", "op", "step", "text", "source", "witness")
             fields = {name: getattr(finding, name) for name in names}
@@ -112,9 +115,15 @@ class Child:
         target = self.target
         self._say(kind=kind, steps=target.steps, traces=target.inputs, **more)
 
+    def _tally(self) -> None:
+        """Say what the ops came to since the last time."""
+        self._say(kind="tally", rows=self.target.named_tally(), quirks=self.target.quirks)
+        self.target.tally.clear()
+        self.target.quirks.clear()
+
     def _leave(self) -> None:
         """Say what was done and go, past every handler of libFuzzer."""
-        self._say(kind="tally", rows=self.target.named_tally(), quirks=self.target.quirks)
+        self._tally()
         self._progress("done")
         os._exit(0)
 
@@ -122,8 +131,21 @@ class Child:
         try:
             self.pipe.write(json.dumps(event) + "\n")
             self.pipe.flush()
-        except OSError:  # nobody listens any more
+        except OSError:  # nobody listens any more, and nobody else would tidy up
+            rmtree(sys.argv[1], ignore_errors=True)
             os._exit(0)
+
+
+def _left_alone() -> list[str]:
+    """Return the modules of the model that are not `INSTRUMENTED`, by exact name.
+
+    atheris includes top-level packages only, whatever it is asked for; it excludes modules.
+    """
+    spec = find_spec("vmstore")
+    root = Path(spec.origin if spec and spec.origin else "").parent
+    files = (path.relative_to(root.parent).with_suffix("") for path in root.rglob("*.py"))
+    names = (".".join(file.parts).removesuffix(".__init__") for file in files)
+    return sorted(name for name in names if not name.startswith(INSTRUMENTED))
 
 
 def register(cells: bytearray) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from vmfuzz.oracle import Session
 from vmstore.arch import REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.ops import DECLARATIONS, Op
-from vmstore.outcome import Abort, Err, Panic
+from vmstore.outcome import ERRORS, Abort, Err, Panic
 from vmstore.owner import SlotOwner
 
 CELLS: Final = 1 << 14  # libFuzzer looks at every cell after every input: 1 us for these
@@ -20,6 +20,7 @@ _OUTCOMES: Final = 1 << 12  # 64 x 16 outcomes,
 _LISTS: Final = _OUTCOMES + (1 << 10)  # 64 x 8 list lengths,
 _SLOTS: Final = 1 << 13  # the rest for pages
 _FIRST: Final = len(DECLARATIONS)  # the op before the first
+_ERROR_CLASSES: Final = {error.variant: min(at, 13) for at, error in enumerate(ERRORS, 1)}
 
 
 class StateMap:
@@ -61,7 +62,7 @@ def _outcome_class(session: Session) -> int:
     """Return 0 for success, a small number per error, and one each for panic and abort."""
     outcome = session.outcome
     if isinstance(outcome, Err):
-        return 1 + sum(outcome.variant.encode()) % 13
+        return _ERROR_CLASSES.get(outcome.variant, 13)
     return 14 if isinstance(outcome, Panic) else 15 if isinstance(outcome, Abort) else 0
 
 

@@ -64,8 +64,7 @@ WRONG_TYPE: Final = Err("WrongType")
 NOT_UNTYPED: Final = Err("NotUntyped")
 BORROWED: Final = Err("Borrowed")
 
-_CONSTANTS: Final = (
-    OK,
+ERRORS: Final = (
     NOT_ALIGNED,
     OUT_OF_BOUND,
     IN_USE,
@@ -77,6 +76,7 @@ _CONSTANTS: Final = (
     NOT_UNTYPED,
     BORROWED,
 )
+_CONSTANTS: Final = (OK, *ERRORS)
 
 
 def returns(outcome: Outcome, value: dict[str, object]) -> bool:

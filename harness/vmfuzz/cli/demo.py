@@ -19,7 +19,7 @@ from vmfuzz.crashes import check_folder
 from vmfuzz.engines.interface import Plan
 from vmfuzz.engines.registry import ENGINE_NAMES, installed_engines
 from vmfuzz.errors import shown
-from vmfuzz.report.block import finding_block
+from vmfuzz.report.block import finding_block, replay_command
 from vmfuzz.trace import Expect
 from vmfuzz.trace_file import save
 from vmstore.clauses import CLAUSES
@@ -173,7 +173,7 @@ def _explain(demo: Demo, out: Path, console: Console) -> None:
         f"\nfindings are in {shown(out)}; kept as a regression test, which passes", markup=False
     )
     console.print("as long as the bug is found under this clause:\n")
-    console.print(f"$ vmfuzz replay {shown(demo.regression)}", markup=False, soft_wrap=True)
+    console.print(f"$ {replay_command(demo.regression)}", markup=False, soft_wrap=True)
     command = [sys.executable, "-m", "vmfuzz", "replay", str(demo.regression)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     demo.replay = done.returncode

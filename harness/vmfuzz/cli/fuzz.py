@@ -14,7 +14,7 @@ from vmfuzz.engines.interface import FEEDBACKS, Feedback, Plan
 from vmfuzz.engines.registry import ENGINE_NAMES, engine
 from vmfuzz.errors import HarnessError, VmfuzzError, shown
 from vmfuzz.oracle import CHECKS, parse_checks
-from vmfuzz.report.block import finding_block
+from vmfuzz.report.block import finding_block, replay_command
 from vmfuzz.trace_text import format_trace
 from vmstore.ops import GENERATED
 
@@ -58,7 +58,7 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
 @click.option(
     "--feedback",
     type=click.Choice(FEEDBACKS),
-    help="What atheris takes for news: bytecode branches, abstract state. [default: both]",
+    help="What atheris takes for news: bytecode branches, abstract state. [default: code]",
 )
 @click.option("--out", type=FilePath(), help="Folder for findings.")
 @click.option(
@@ -102,7 +102,7 @@ def command(
         strict=strict,
         world=world,
         pinned=pinned,
-        feedback=feedback or "both",
+        feedback=feedback or "code",
     )
     if feedback is not None and "atheris" not in names:
         raise VmfuzzError(f"--feedback {feedback}: only the atheris engine has feedback")
@@ -207,21 +207,22 @@ def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
 
 def last_lines(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> list[str]:
     """Return verdict, where the findings are, and the next command."""
+    amount = len(campaign.findings)
+    signatures = f"{amount} {'signature' if amount == 1 else 'signatures'}"
     if code is Exit.INTERRUPTED:
-        return [f"interrupted; {len(campaign.findings)} signatures found so far"]
+        return [f"interrupted; {signatures} found so far"]
     if code is Exit.INCONCLUSIVE:
         return [f"inconclusive: {campaign.unreproducible} findings did not replay"]
     if code is Exit.HARNESS:
-        return [f"ended by an internal error; {len(campaign.findings)} signatures found so far"]
+        return [f"ended by an internal error; {signatures} found so far"]
     if code is Exit.CLEAN:
         checks = ", ".join(name for name in CHECKS if name in plan.checks)
         return [f"clean: nothing found (checked {checks} after every step)"]
     first = next(iter(campaign.findings.values()))
-    amount = len(campaign.findings)
-    verdict = f"FOUND {amount} {'signature' if amount == 1 else 'signatures'}"
+    verdict = f"FOUND {signatures}"
     problems = [stored.problem for stored in campaign.findings.values() if stored.problem]
     if problems:
         return [verdict, f"NOT STORED: {problems[0]}"]
     if first.path is None:
         return [verdict, "not stored; next: run again with --out findings"]
-    return [verdict, f"stored in {shown(out)}", f"next: vmfuzz replay {shown(first.path)}"]
+    return [verdict, f"stored in {shown(out)}", f"next: {replay_command(first.path)}"]

@@ -10,7 +10,7 @@ from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note, write
 from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.minimize import Minimized, minimize
-from vmfuzz.report.block import finding_block
+from vmfuzz.report.block import finding_block, replay_command
 from vmfuzz.runner import run
 from vmfuzz.trace import Trace
 from vmfuzz.trace_file import load, save
@@ -105,4 +105,4 @@ def _show(before: Trace, result: Minimized, out: Path | None) -> None:
     console.print(block, soft_wrap=True)
     console.print(f"\n{work}")
     console.print(f"written to {shown(out)}", soft_wrap=True)
-    console.print(f"next: vmfuzz replay {shown(out)}", soft_wrap=True)
+    console.print(f"next: {replay_command(out)}", soft_wrap=True)
