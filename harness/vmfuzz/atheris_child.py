@@ -12,6 +12,7 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import rmtree
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -130,7 +131,8 @@ class Child:
         try:
             self.pipe.write(json.dumps(event) + "\n")
             self.pipe.flush()
-        except OSError:  # nobody listens any more
+        except OSError:  # nobody listens any more, and nobody else would tidy up
+            rmtree(sys.argv[1], ignore_errors=True)
             os._exit(0)
 
 

@@ -35,6 +35,7 @@ from vmstore.ids import (
     VaddrEnd,
 )
 
+_NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]{1,64}|[0-9]{1,64}").fullmatch
 COUNT_NAMES: Final = ("MAX", "MAX-1", "MAX+1", "UNUSED", "UNIQUE")
 
 
@@ -57,7 +58,7 @@ class FieldCodec:
 
 def parse_number(text: str) -> int:
     """Return the 64-bit number that `text` names, decimal or hexadecimal. Errors: FieldError."""
-    if not re.fullmatch(r"0[xX][0-9a-fA-F]{1,64}|[0-9]{1,64}", text):
+    if not _NUMBER(text):
         raise FieldError(f"{text[:40]!r} is no number")
     number = int(text, 16) if text[:2] in {"0x", "0X"} else int(text)
     if number > U64_MASK:

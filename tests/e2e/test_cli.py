@@ -152,7 +152,8 @@ def test_every_part_of_the_model_can_be_listed(part: str) -> None:
     assert all(rows[0])
     if part == "clauses":
         assert all(row["seen_to_fail"] for row in rows)
-        assert [row["id"] for row in rows if not row["nonvacuous"]] == ["SLOT.12"]
+        assert all(row["nonvacuous"] for row in rows)
+        assert [row["id"] for row in rows if row["nonvacuous_under"]] == ["SLOT.12"]
 
 
 def test_the_catalogue_of_bugs_can_be_read_and_narrowed() -> None:
@@ -199,8 +200,8 @@ def test_the_doctor_finds_the_installation_fit() -> None:
         (["fuzz", "--steps", "10", "--out", "/dev/null/x"], 2, "cannot create: Not a directory"),
         (["replay", "nowhere.trace"], 2, "nowhere.trace: cannot read: No such file"),
         (["replay", "."], 2, "no *.trace file in ."),
-        (["conformance", "nowhere"], 2, "nowhere: no such file"),
-        (["conformance", "/dev/null/x"], 2, "no such file"),
+        (["conformance", "nowhere"], 2, "nowhere: cannot read: No such file"),
+        (["conformance", "/dev/null/x"], 2, "cannot read: Not a directory"),
         (["model", "opps"], 2, "No such command 'opps'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

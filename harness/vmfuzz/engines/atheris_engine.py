@@ -57,11 +57,11 @@ class AtherisEngine:
 
     name = "atheris"
 
-    def __init__(self, limits: Limits | None = None, seeds: int = SEEDS) -> None:
+    def __init__(self, limits: Limits | None = None, seeds: int | None = None) -> None:
         if not is_installed():
             raise VmfuzzError(MISSING)
         self.limits = limits or Limits()
-        self.seeds = seeds
+        self.seeds = SEEDS if seeds is None else seeds
 
     def run(self, plan: Plan, progress: Progress, tick: Callable[[], None]) -> Iterator[Found]:
         """Run until the plan's limits, yielding findings as they come.

@@ -34,7 +34,11 @@ def finding_block(finding: Finding, trace: Trace, *, whole: bool = False) -> str
 
 def replay_command(path: PurePath) -> str:
     """Return the command that repeats a stored trace, fit to be pasted into a shell."""
-    return f"vmfuzz replay {quote(str(path))}"
+    text = str(path)
+    if text.isprintable():
+        return f"vmfuzz replay {quote(text)}"
+    plain = text.replace("\\", r"\\").replace("'", r"\'")
+    return f"vmfuzz replay $'{''.join(c if c.isprintable() else ascii(c)[1:-1] for c in plain)}'"
 
 
 def _steps(finding: Finding, trace: Trace, *, whole: bool) -> list[str]:
