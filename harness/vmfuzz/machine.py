@@ -19,7 +19,7 @@ from vmstore.ids import HANDLE_KINDS
 from vmstore.ops import GENERATED, Declaration, Op
 from vmstore.world import World
 
-FUZZ_WORLD = World(frames=16, pt_frames=8, entries=4, rc_max=9, list_ids=9)
+FUZZ_WORLD = World(frames=16, pt_frames=40, entries=4, rc_max=9, list_ids=9)
 BUNDLES = {kind.name: Bundle(f"{kind.name}s") for kind in HANDLE_KINDS.values()}
 
 
