@@ -98,12 +98,11 @@ class Tree:
 class Place:
     """Where a cursor stands: `va` and `level` inside `[start, end)`, all of it below `guard`."""
 
-    __slots__ = ("end", "guard", "held", "level", "start", "tree", "va")
+    __slots__ = ("end", "guard", "level", "start", "tree", "va")
 
     def __init__(self, tree: Tree, guard: Table, start: int, end: int) -> None:
         self.tree = tree
         self.guard = guard
-        self.held: list[Table] = []
         self.level = guard.level
         self.start = start
         self.end = end

@@ -76,20 +76,19 @@ def hold(v: View, place: Place, table: Table) -> None:
     """Lock a table for a cursor."""
     v.spaces.touched.append((table, WHOLE))
     table.holder = place
-    place.held.append(table)
 
 
 def close_place(v: View, place: Place) -> None:
-    """Unlock all that the cursor holds. Errors: debug panic where a table ends at 2^64."""
+    """Unlock the range: all that meets it now, which a cursor let out at the top has left.
+
+    Errors: debug panic where a table ends at 2^64.
+    """
     place.tree.borrows -= 1
     g = v.spaces.geometry
     base = place.start & -g.sizes[place.guard.level + 1]
-    for _ in _meeting(v, place.guard, base, place.start, place.end):
-        pass
-    for table in place.held:
-        if table.holder is place:
-            table.holder = None
-            v.spaces.touched.append((table, WHOLE))
+    for table in (place.guard, *_meeting(v, place.guard, base, place.start, place.end)):
+        table.holder = None
+        v.spaces.touched.append((table, WHOLE))
 
 
 def current(v: View, place: Place) -> tuple[Table, int]:
