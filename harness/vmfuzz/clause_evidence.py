@@ -78,8 +78,7 @@ def _planted_campaign(profile: str, fault: str) -> dict[str, int]:
 
 
 def _session(profile: str, number: int, faults: Faults) -> Session:
-    world = fuzz_world(Random(number), World(profile=profile), frozenset())
-    return Session(world, faults)
+    return Session(fuzz_world(Random(number), World(profile=profile), frozenset()), faults)
 
 
 def _steps(session: Session, number: int) -> Iterator[None]:

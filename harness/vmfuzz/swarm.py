@@ -59,11 +59,11 @@ _RELEASES: Final = ("frame_drop", "segment_drop", "unique_drop", "list_drop")
 _FUZZ_SETTINGS: Final[dict[str, tuple[int | str, ...]]] = {
     "frames": (16,),
     "pt_frames": (12, 40, 40),
-    "entries": (4,),
+    "entries": (4, 4, 2),
     "levels": (4, 3),
     "rcu": ("immediate", "deferred"),
     "rc_max": ((1 << 63) - 1, (1 << 63) - 1, 4, 9),
-    "list_ids": ((1 << 63) - 1, (1 << 63) - 1, 4, 9),
+    "list_ids": ((1 << 63) - 1, (1 << 63) - 1, 4),
     "build": ("debug", "debug", "release"),
 }
 
