@@ -60,7 +60,7 @@ def format_op(op: Op) -> str:
     made = ", ".join(_format_field(f, getattr(op, f.name)) for f in declaration.destinations)
     arguments = ", ".join(
         f"{f.name}={_format_field(f, getattr(op, f.name))}"
-        for f in declaration.fields
+        for f in sorted(declaration.fields, key=lambda f: not f.is_alternative)
         if not f.is_destination and (is_required(f) or getattr(op, f.name) != f.default)
     )
     call = f"{declaration.name}({arguments})"
@@ -263,10 +263,20 @@ class _Parser:
                 raise self.error(number, column, f"{key!r} is given twice")
             at = start + len(before) + 1 + len(after) - len(after.lstrip())
             values[key] = self.value(field, text, number, at)
+        self.one_of(declaration, values, number, indent + found.start("args") + 1)
         missing = [f.name for f in known.values() if is_required(f) and f.name not in values]
         if missing:
             column = indent + found.start("args") + 1
             raise self.error(number, column, f"{declaration.name} needs {', '.join(missing)}")
+
+    def one_of(
+        self, declaration: Declaration, values: dict[str, Any], number: int, column: int
+    ) -> None:
+        names = [f.name for f in declaration.alternatives]
+        given = [name for name in names if name in values]
+        if names and len(given) != 1:
+            needs = f"{declaration.name} needs exactly one of {', '.join(names)}"
+            raise self.error(number, column, f"{needs}; got {', '.join(given) or 'none'}")
 
     def value(self, field: Field, text: str, number: int, column: int) -> Any:
         if field.kind:

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from vmfuzz.errors import VmfuzzError
+from vmfuzz.fields import CODECS, FieldError
+from vmfuzz.recorded_io import changed_memory, remaining_bytes
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
-from vmstore.ids import META_KINDS, CountWord, MetaKind
-from vmstore.ops import BY_NAME, DECLARATIONS, Declaration, Op
+from vmstore.ids import CountWord
+from vmstore.ops import BY_NAME, DECLARATIONS, Declaration, Field, Op
 from vmstore.outcome import Abort, Err, Ok, Outcome, Panic
 from vmstore.step import State, execute
 from vmstore.world import World, WorldError
@@ -137,8 +139,9 @@ class Replayer:
         for key, value in args.items():
             if key not in known:
                 return None
-            values[key] = CountWord(str(value)) if known[key].type is CountWord else value
-            if not _fits(known[key].type, values[key]):
+            try:
+                values[key] = _argument(known[key], value)
+            except FieldError:
                 return None
         try:
             built: Op = declaration.make(values)
@@ -157,10 +160,16 @@ class Replayer:
         return outcome
 
     def step(self, op: Op) -> dict[str, Json]:
-        """Run one op. Requires: its handles are live. Returns the step's `out`, `slots`, `ev`."""
+        """Run one op. Requires: its handles are live. Returns `out`, `slots`, `ev`, `mem`, `rw`."""
         self.state.begin_step()
         outcome = execute(self.state.machine, op)
-        result: dict[str, Json] = {"out": self._out(op, DECLARATIONS[type(op)], outcome)}
+        declaration = DECLARATIONS[type(op)]
+        result: dict[str, Json] = {"out": self._out(op, declaration, outcome)}
+        shown = {
+            "mem": changed_memory(self.state),
+            "rw": remaining_bytes(self.state, op, declaration, outcome),
+        }
+        result |= {key: value for key, value in shown.items() if value}
         slots = self._changed_slots()
         if slots:
             result["slots"] = slots
@@ -179,7 +188,7 @@ class Replayer:
         made: dict[str, list[int]] = {}
         for field in declaration.destinations:
             if field.kind and field.kind.name not in value:
-                made.setdefault(field.kind.name, []).append(getattr(op, field.name))
+                made.setdefault(_shown_name(field), []).append(getattr(op, field.name))
                 self.numbers[field.kind.name] = self.numbers.get(field.kind.name, 0) + 1
         for kind, ids in made.items():
             value |= {kind: ids[0]} if len(ids) == 1 else {f"{kind}s": ids}
@@ -199,10 +208,20 @@ class Replayer:
         return sorted(changed)
 
 
-def _fits(kind: object, value: Json) -> bool:
-    if kind is CountWord or kind == MetaKind:
-        return kind is CountWord or value in META_KINDS
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 64
+def _shown_name(field: Field) -> str:
+    """Return under which name recordings show a new handle: that of its kind, or its own."""
+    kind = field.kind.name if field.kind else ""
+    own = field.name.removeprefix("dst_")
+    return own if own.endswith(kind) else kind
+
+
+def _argument(field: Field, value: Json) -> Json:
+    """Return an argument's value from its recorded form. Errors: FieldError."""
+    if isinstance(value, str) and not field.kind:
+        return CODECS[field.type].parse(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 64:
+        raise FieldError(f"{value!r} is no 64-bit number")
+    return CountWord(str(value)) if field.type is CountWord else value
 
 
 def _kind(count: int, vtable: str) -> str:

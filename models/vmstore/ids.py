@@ -13,9 +13,20 @@ ByteOffset = NewType("ByteOffset", int)  # bytes from the start of the op's hand
 ByteOffsetEnd = NewType("ByteOffsetEnd", int)  # the same, exclusive end
 MetaVal = NewType("MetaVal", int)  # payload of a page's metadata, 64 bits
 NO_VAL: Final = MetaVal(0)
+IoOffset = NewType("IoOffset", int)  # bytes from the start of a frame, segment or buffer
+IoLength = NewType("IoLength", int)  # bytes asked for; any 64-bit number
+IoVal = NewType("IoVal", int)  # a value to be written, truncated to its scalar type
+BufLength = NewType("BufLength", int)  # bytes of a kernel buffer, at most MAX_BUF
+Seed = NewType("Seed", int)  # first byte of a buffer's pattern
+Payload = NewType("Payload", bytes)  # bytes to be written, at most MAX_PAYLOAD
 CountWord = NewType("CountWord", str)  # a reference-count word: a number, or a name such as MAX-1
 MetaKind = Literal["unit", "umeta", "tmeta", "link"]  # metadata types of the recorded programs
 
+Scalar = Literal["u8", "u16", "u32", "u64"]  # integer types of typed reads and writes, by size
+
+MAX_BUF: Final = 0xFFFF
+MAX_PAYLOAD: Final = 0xFF
+SCALARS: Final[tuple[Scalar, ...]] = ("u8", "u16", "u32", "u64")
 META_KINDS: Final[tuple[MetaKind, ...]] = ("unit", "umeta", "tmeta", "link")
 UNTYPED_KINDS: Final = frozenset({"unit", "umeta", "link"})
 
@@ -27,6 +38,9 @@ UniqueId = NewType("UniqueId", int)
 RawUniqueId = NewType("RawUniqueId", int)
 ListId = NewType("ListId", int)
 LcursorId = NewType("LcursorId", int)
+BufId = NewType("BufId", int)
+ReaderId = NewType("ReaderId", int)
+WriterId = NewType("WriterId", int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +60,7 @@ HANDLE_KINDS: Final[dict[object, HandleKind]] = {
     RawUniqueId: HandleKind("raw_unique", "ur"),
     ListId: HandleKind("list", "l"),
     LcursorId: HandleKind("lcursor", "lc"),
+    BufId: HandleKind("buf", "b"),
+    ReaderId: HandleKind("reader", "r"),
+    WriterId: HandleKind("writer", "w"),
 }

@@ -63,6 +63,10 @@ SHARED: Final = Err("Shared")
 WRONG_TYPE: Final = Err("WrongType")
 NOT_UNTYPED: Final = Err("NotUntyped")
 BORROWED: Final = Err("Borrowed")
+INVALID_ARGS: Final = Err("InvalidArgs")
+OVERFLOW: Final = Err("Overflow")
+PAGE_FAULT: Final = Err("PageFault")
+ACCESS_DENIED: Final = Err("AccessDenied")
 
 _CONSTANTS: Final = (
     OK,
@@ -76,6 +80,10 @@ _CONSTANTS: Final = (
     WRONG_TYPE,
     NOT_UNTYPED,
     BORROWED,
+    INVALID_ARGS,
+    OVERFLOW,
+    PAGE_FAULT,
+    ACCESS_DENIED,
 )
 
 
@@ -92,17 +100,32 @@ def canonical(outcome: Outcome) -> Outcome:
     return outcome
 
 
-class Unwinding(Exception):
+class Ended(Exception):
+    """The modelled call ends here, `outcome` is what it came to."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+class Unwinding(Ended):
     """A panic on its way out of the modelled call."""
 
     def __init__(self, code: str) -> None:
-        super().__init__(code)
+        super().__init__(Panic(code))
         self.code = code
 
 
-class PoweredOff(Exception):
+class PoweredOff(Ended):
     """An abort of the modelled machine; nothing may catch it on the way out."""
 
     def __init__(self, code: str) -> None:
-        super().__init__(code)
+        super().__init__(Abort(code))
         self.code = code
+
+
+class Refused(Ended):
+    """A pseudo error: upstream's type checker, or the driver, does not let the call be made."""
+
+    def __init__(self, error: Err) -> None:
+        super().__init__(error)

@@ -7,12 +7,15 @@ from typing import Any, Final
 from vmstore.exec import frame as exec_frame
 from vmstore.exec import host as exec_host
 from vmstore.exec import linked_list as exec_linked_list
+from vmstore.exec import reader as exec_reader
 from vmstore.exec import segment as exec_segment
 from vmstore.exec import unique as exec_unique
+from vmstore.exec import vm_io as exec_vm_io
+from vmstore.exec import writer as exec_writer
 from vmstore.exec.machine import Machine
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
-from vmstore.outcome import Abort, Outcome, Panic, PoweredOff, Unwinding
+from vmstore.outcome import Ended, Outcome
 from vmstore.view import frame as view_frame
 from vmstore.view import linked_list as view_linked_list
 from vmstore.view import segment as view_segment
@@ -28,6 +31,9 @@ _EXEC_MODULES: Final[dict[str, ModuleType]] = {
     "segment": exec_segment,
     "unique": exec_unique,
     "linked_list": exec_linked_list,
+    "vm_io": exec_vm_io,
+    "reader": exec_reader,
+    "writer": exec_writer,
     "host": exec_host,
 }
 _VIEW_MODULES: Final[dict[str, ModuleType]] = {
@@ -71,6 +77,9 @@ class State:
             "raw_unique": store.raw_uniques,
             "list": self.view.lists,
             "lcursor": self.view.lcursors,
+            "buf": self.machine.io.bufs,
+            "reader": self.machine.io.readers,
+            "writer": self.machine.io.writers,
         }
 
     def begin_step(self) -> None:
@@ -121,7 +130,5 @@ def execute(machine: Machine, op: Op) -> Outcome:
     """Run `op` on the machine; a panic is an outcome. Requires: its handles are live."""
     try:
         return EXEC[op.__class__](machine, op)
-    except Unwinding as panic:
-        return Panic(panic.code)
-    except PoweredOff as abort:
-        return Abort(abort.code)
+    except Ended as end:
+        return end.outcome

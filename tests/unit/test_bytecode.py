@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vmfuzz.bytecode import LITERAL, MAX_OPS, RECORD, address_pool, decode, encode, renumber
+from vmfuzz.byte_layout import LITERAL, RECORD, address_pool
+from vmfuzz.bytecode import MAX_OPS, decode, encode, renumber
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.liveness import Liveness
 from vmfuzz.oracle import Session

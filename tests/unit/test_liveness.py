@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vmfuzz.bytecode import RECORD, decode
+from vmfuzz.byte_layout import RECORD
+from vmfuzz.bytecode import decode
 from vmfuzz.liveness import Liveness
 from vmfuzz.runner import run
 from vmfuzz.trace import Trace

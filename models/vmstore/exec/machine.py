@@ -1,6 +1,7 @@
 """The running system: modelled memory plus the Rust values that a caller's variables would hold."""
 
 from vmstore.cells import Cells, ListHead, Slot
+from vmstore.exec.io_state import IoState
 from vmstore.faults import Faults
 from vmstore.world import World
 
@@ -54,6 +55,7 @@ class Machine:
         "faults",
         "frames",
         "hazards",
+        "io",
         "lcursors",
         "lists",
         "max_paddr",
@@ -76,6 +78,7 @@ class Machine:
         self.world = world
         self.faults = faults
         self.cells = Cells(world)
+        self.io = IoState(self.cells)
         self.max_paddr = world.max_paddr
         self.rc_max = world.rc_max
         self.debug = world.build == "debug"
