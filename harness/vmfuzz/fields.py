@@ -8,24 +8,41 @@ from typing import Any, Final
 
 from vmstore.arch import U64_MASK
 from vmstore.ids import (
+    CACHE_CHANGES,
+    CACHE_POLICIES,
+    FLUSH_KINDS,
     MAX_BUF,
     MAX_PAYLOAD,
     META_KINDS,
     SCALARS,
+    TABLE_CONFIGS,
     BufLength,
+    ByteLength,
     ByteOffset,
     ByteOffsetEnd,
+    CacheChange,
+    CachePolicy,
     CountWord,
+    CpuNumber,
+    Deferred,
+    FlushKind,
     IoLength,
     IoOffset,
     IoVal,
+    Level,
     MetaKind,
     MetaVal,
     Paddr,
     PaddrEnd,
+    PageCount,
+    PageFlags,
     Payload,
+    PrivFlags,
     Scalar,
     Seed,
+    TableConfig,
+    Vaddr,
+    VaddrEnd,
 )
 from vmstore.payload import pattern
 
@@ -122,15 +139,49 @@ def format_payload(data: bytes) -> str:
 
 
 _MAX_SEED: Final = 0xFF
+
+
+def _choice(words: tuple[str, ...]) -> FieldCodec:
+    return FieldCodec(lambda text: parse_choice(text, words), str, "choice", words)
+
+
+def _parse_switch(text: str) -> bool:
+    return parse_choice(text, _SWITCH) == "true"
+
+
+def _parse_flags(text: str) -> int:
+    """Return the eight flags that `text` names. Errors: FieldError."""
+    flags = parse_number(text)
+    if flags > MAX_FLAGS:
+        raise FieldError(f"{text} does not fit into 8 bits")
+    return flags
+
+
+MAX_FLAGS: Final = 0xFF
+_SWITCH: Final = ("false", "true")
 _ADDRESS: Final = FieldCodec(parse_number, hex, "number")
+_COUNT: Final = FieldCodec(parse_number, str, "number")
 
 CODECS: Final[dict[object, FieldCodec]] = {
     Paddr: _ADDRESS,
     PaddrEnd: _ADDRESS,
     ByteOffset: _ADDRESS,
     ByteOffsetEnd: _ADDRESS,
-    MetaVal: FieldCodec(parse_number, str, "number"),
-    MetaKind: FieldCodec(lambda text: parse_choice(text, META_KINDS), str, "choice", META_KINDS),
+    MetaVal: _COUNT,
+    Vaddr: _ADDRESS,
+    VaddrEnd: _ADDRESS,
+    ByteLength: _ADDRESS,
+    Level: _COUNT,
+    CpuNumber: _COUNT,
+    PageCount: _COUNT,
+    PageFlags: FieldCodec(_parse_flags, hex, "number"),
+    PrivFlags: FieldCodec(_parse_flags, hex, "number"),
+    Deferred: FieldCodec(_parse_switch, lambda value: str(value).lower(), "choice", _SWITCH),
+    MetaKind: _choice(META_KINDS),
+    CachePolicy: _choice(CACHE_POLICIES),
+    CacheChange: _choice(CACHE_CHANGES),
+    TableConfig: _choice(TABLE_CONFIGS),
+    FlushKind: _choice(FLUSH_KINDS),
     IoOffset: _ADDRESS,
     IoLength: FieldCodec(parse_number, str, "number"),
     IoVal: FieldCodec(parse_number, hex, "number"),

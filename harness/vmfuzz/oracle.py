@@ -15,7 +15,7 @@ from vmstore.clauses.check import Violation, everything, footprint, violations
 from vmstore.clauses.fused import everything_holds, footprint_holds
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
-from vmstore.outcome import Abort, Diverges, Ended, Ok, Outcome, Panic
+from vmstore.outcome import Abort, CallEnded, Diverges, Ok, Outcome, Panic
 from vmstore.step import STEPS, State
 from vmstore.world import World
 
@@ -97,7 +97,7 @@ class Session:
         handler, rule = STEPS[kind]
         try:
             outcome = handler(machine, op)
-        except Ended as end:
+        except CallEnded as end:
             outcome = end.outcome
         self.outcome = outcome
         shape = outcome.__class__

@@ -7,7 +7,7 @@ and so on are compared with what the model shows. Bounds: a line has at most `MA
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,13 +16,17 @@ from vmfuzz.errors import VmfuzzError
 from vmfuzz.fields import CODECS, FieldError
 from vmfuzz.recorded_io import changed_memory, remaining_bytes
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
-from vmstore.ids import CountWord
+from vmstore.ids import CountWord, CursorId, Deferred, PtableId, PtcursorId, VmSpaceId
 from vmstore.ops import BY_NAME, DECLARATIONS, Declaration, Field, Op
-from vmstore.outcome import Abort, Err, Ok, Outcome, Panic
+from vmstore.outcome import Abort, Blocked, Diverges, Err, Ok, Outcome, Panic
 from vmstore.step import State, execute
 from vmstore.world import World, WorldError
 
 MAX_LINE: Final = 64 << 20
+# One recorded name for two ops: on a frame, or on what else the argument names.
+_FRAME_FORMS: Final = {"pt_cursor_map": "pt_cursor_map_frame"}
+_TABLES: Final = frozenset({PtableId, VmSpaceId})  # node counts are recorded after the first one
+_RETURNED: Final = (Ok, Err, Blocked)
 Json = Any  # what json.loads returns
 
 
@@ -124,17 +128,14 @@ class Replayer:
         self.state = State(world)
         self.numbers: dict[str, int] = {}
         self.shown: dict[int, tuple[str, int]] = {}
+        self.has_tables = False
 
     def build_op(self, name: str, args: dict[str, Json]) -> Op | None:
         """Return the op, or None when the model does not know it or an argument of it."""
-        declaration = BY_NAME.get(name)
+        declaration = BY_NAME.get(_FRAME_FORMS.get(name, name) if "frame" in args else name)
         if declaration is None:
             return None
-        values: dict[str, Json] = {
-            field.name: self._next(field.kind.name, offset)
-            for offset, field in enumerate(declaration.destinations)
-            if field.kind
-        }
+        values: dict[str, Json] = self._fresh_ids(declaration)
         known = {field.name: field for field in (*declaration.handles, *declaration.arguments)}
         for key, value in args.items():
             if key not in known:
@@ -149,8 +150,15 @@ class Replayer:
             return None
         return built
 
-    def _next(self, kind: str, offset: int) -> int:
-        return self.numbers.get(kind, 0) + offset
+    def _fresh_ids(self, declaration: Declaration) -> dict[str, Json]:
+        """Return the next id of its kind for each destination."""
+        ids: dict[str, Json] = {}
+        taken = dict(self.numbers)
+        for field in declaration.destinations:
+            if field.kind:
+                ids[field.name] = taken.get(field.kind.name, 0)
+                taken[field.kind.name] = ids[field.name] + 1
+        return ids
 
     def run(self, op: Op) -> Outcome:
         """Run one op and number the handles it made. Requires: its handles are live."""
@@ -175,7 +183,23 @@ class Replayer:
             result["slots"] = slots
         if self.state.machine.events:
             result["ev"] = [list(event) for event in self.state.machine.events]
+        if self.has_tables:
+            result["pt"] = len(self.state.machine.spaces.pool.handed)
+        position = self._position(op) if isinstance(outcome, _RETURNED) else None
+        if position is not None:
+            result["va"] = position
         return result
+
+    def _position(self, op: Op) -> int | None:
+        """Return where the cursor stands that the step names or made, None without a live one."""
+        spaces = self.state.machine.spaces
+        for field in DECLARATIONS[type(op)].fields:
+            handle = getattr(op, field.name)
+            if field.type is CursorId and handle in spaces.cursors:
+                return spaces.cursors[handle].inner.va
+            if field.type is PtcursorId and handle in spaces.ptcursors:
+                return spaces.ptcursors[handle].va
+        return None
 
     def _out(self, op: Op, declaration: Declaration, outcome: Outcome) -> dict[str, Json]:
         if isinstance(outcome, Err):
@@ -184,15 +208,21 @@ class Replayer:
             return {"panic": outcome.code}
         if isinstance(outcome, Abort):
             return {"abort": outcome.code}
+        if isinstance(outcome, Blocked):
+            return {"err": "WouldBlock"}
+        if isinstance(outcome, Diverges):
+            return {"diverges": True}
         value: dict[str, Json] = dict(outcome.value or {}) if isinstance(outcome, Ok) else {}
         made: dict[str, list[int]] = {}
         for field in declaration.destinations:
             if field.kind and field.kind.name not in value:
                 made.setdefault(_shown_name(field), []).append(getattr(op, field.name))
                 self.numbers[field.kind.name] = self.numbers.get(field.kind.name, 0) + 1
+                self.has_tables |= field.type in _TABLES
         for kind, ids in made.items():
             value |= {kind: ids[0]} if len(ids) == 1 else {f"{kind}s": ids}
-        return {"ok": value}
+        bare = _BARE.get(declaration.name)
+        return {"ok": bare(value) if bare else value}
 
     def _changed_slots(self) -> list[list[Json]]:
         changed = []
@@ -208,6 +238,13 @@ class Replayer:
         return sorted(changed)
 
 
+# Results that are recorded without a name.
+_BARE: Final[dict[str, Callable[[dict[str, Json]], Json]]] = {
+    "pt_page_walk": lambda value: None if value["paddr"] is None else value,
+    "pt_largest_pages": lambda value: value["pages"],
+}
+
+
 def _shown_name(field: Field) -> str:
     """Return under which name recordings show a new handle: that of its kind, or its own."""
     kind = field.kind.name if field.kind else ""
@@ -219,6 +256,8 @@ def _argument(field: Field, value: Json) -> Json:
     """Return an argument's value from its recorded form. Errors: FieldError."""
     if isinstance(value, str) and not field.kind:
         return CODECS[field.type].parse(value)
+    if field.type is Deferred and isinstance(value, bool):
+        return value
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 64:
         raise FieldError(f"{value!r} is no 64-bit number")
     return CountWord(str(value)) if field.type is CountWord else value

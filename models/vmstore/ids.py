@@ -20,6 +20,21 @@ BufLength = NewType("BufLength", int)  # bytes of a kernel buffer, at most MAX_B
 Seed = NewType("Seed", int)  # first byte of a buffer's pattern
 Payload = NewType("Payload", bytes)  # bytes to be written, at most MAX_PAYLOAD
 CountWord = NewType("CountWord", str)  # a reference-count word: a number, or a name such as MAX-1
+Vaddr = NewType("Vaddr", int)  # virtual byte address
+VaddrEnd = NewType("VaddrEnd", int)  # virtual byte address, exclusive end
+ByteLength = NewType("ByteLength", int)  # bytes from where the op's cursor stands
+Level = NewType("Level", int)  # page-table level, 1 maps pages
+CpuNumber = NewType("CpuNumber", int)
+PageCount = NewType("PageCount", int)
+PageFlags = NewType("PageFlags", int)  # R 1, W 2, X 4, ACCESSED 8, DIRTY 16, AVAIL2 128
+PrivFlags = NewType("PrivFlags", int)  # USER 1, GLOBAL 2, AVAIL1 64, SHARED 128
+Deferred = NewType("Deferred", bool)
+NO_FLAGS: Final = PageFlags(0)
+NO_PRIV: Final = PrivFlags(0)
+CachePolicy = Literal["WB", "WT", "WC", "UC", "WP"]
+CacheChange = Literal["keep", "WB", "WT", "WC", "UC", "WP"]
+TableConfig = Literal["user", "kernel", "kernel_full", "test"]
+FlushKind = Literal["all", "single", "range"]
 MetaKind = Literal["unit", "umeta", "tmeta", "link"]  # metadata types of the recorded programs
 
 Scalar = Literal["u8", "u16", "u32", "u64"]  # integer types of typed reads and writes, by size
@@ -28,6 +43,10 @@ MAX_BUF: Final = 0xFFFF
 MAX_PAYLOAD: Final = 0xFF
 SCALARS: Final[tuple[Scalar, ...]] = ("u8", "u16", "u32", "u64")
 META_KINDS: Final[tuple[MetaKind, ...]] = ("unit", "umeta", "tmeta", "link")
+CACHE_POLICIES: Final[tuple[CachePolicy, ...]] = ("WB", "WT", "WC", "UC", "WP")
+CACHE_CHANGES: Final[tuple[CacheChange, ...]] = ("keep", *CACHE_POLICIES)
+TABLE_CONFIGS: Final[tuple[TableConfig, ...]] = ("user", "kernel", "kernel_full", "test")
+FLUSH_KINDS: Final[tuple[FlushKind, ...]] = ("all", "single", "range")
 UNTYPED_KINDS: Final = frozenset({"unit", "umeta", "link"})
 
 FrameId = NewType("FrameId", int)
@@ -38,6 +57,10 @@ UniqueId = NewType("UniqueId", int)
 RawUniqueId = NewType("RawUniqueId", int)
 ListId = NewType("ListId", int)
 LcursorId = NewType("LcursorId", int)
+VmSpaceId = NewType("VmSpaceId", int)
+CursorId = NewType("CursorId", int)
+PtableId = NewType("PtableId", int)
+PtcursorId = NewType("PtcursorId", int)
 BufId = NewType("BufId", int)
 ReaderId = NewType("ReaderId", int)
 WriterId = NewType("WriterId", int)
@@ -60,6 +83,10 @@ HANDLE_KINDS: Final[dict[object, HandleKind]] = {
     RawUniqueId: HandleKind("raw_unique", "ur"),
     ListId: HandleKind("list", "l"),
     LcursorId: HandleKind("lcursor", "lc"),
+    VmSpaceId: HandleKind("vs", "vs"),
+    CursorId: HandleKind("cursor", "c"),
+    PtableId: HandleKind("ptable", "pt"),
+    PtcursorId: HandleKind("ptcursor", "pc"),
     BufId: HandleKind("buf", "b"),
     ReaderId: HandleKind("reader", "r"),
     WriterId: HandleKind("writer", "w"),

@@ -67,6 +67,9 @@ INVALID_ARGS: Final = Err("InvalidArgs")
 OVERFLOW: Final = Err("Overflow")
 PAGE_FAULT: Final = Err("PageFault")
 ACCESS_DENIED: Final = Err("AccessDenied")
+UNALIGNED_VADDR: Final = Err("UnalignedVaddr")
+BLOCKED: Final = Blocked()
+DIVERGES: Final = Diverges()
 
 _CONSTANTS: Final = (
     OK,
@@ -84,6 +87,9 @@ _CONSTANTS: Final = (
     OVERFLOW,
     PAGE_FAULT,
     ACCESS_DENIED,
+    UNALIGNED_VADDR,
+    BLOCKED,
+    DIVERGES,
 )
 
 
@@ -100,32 +106,37 @@ def canonical(outcome: Outcome) -> Outcome:
     return outcome
 
 
-class Ended(Exception):
-    """The modelled call ends here, `outcome` is what it came to."""
+class CallEnded(Exception):
+    """The modelled call does not return; `outcome` is what it came to instead."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome)
         self.outcome = outcome
 
 
-class Unwinding(Ended):
+class Unwinding(CallEnded):
     """A panic on its way out of the modelled call."""
 
     def __init__(self, code: str) -> None:
         super().__init__(Panic(code))
-        self.code = code
 
 
-class PoweredOff(Ended):
+class PoweredOff(CallEnded):
     """An abort of the modelled machine; nothing may catch it on the way out."""
 
     def __init__(self, code: str) -> None:
         super().__init__(Abort(code))
-        self.code = code
 
 
-class Refused(Ended):
+class Refused(CallEnded):
     """A pseudo error: upstream's type checker, or the driver, does not let the call be made."""
 
     def __init__(self, error: Err) -> None:
         super().__init__(error)
+
+
+class OutOfWork(CallEnded):
+    """The modelled call would go on for longer than any terminating one can."""
+
+    def __init__(self) -> None:
+        super().__init__(DIVERGES)

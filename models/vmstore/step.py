@@ -7,15 +7,20 @@ from typing import Any, Final
 from vmstore.exec import frame as exec_frame
 from vmstore.exec import host as exec_host
 from vmstore.exec import linked_list as exec_linked_list
+from vmstore.exec import page_table as exec_page_table
+from vmstore.exec import pt_cursor as exec_pt_cursor
 from vmstore.exec import reader as exec_reader
 from vmstore.exec import segment as exec_segment
+from vmstore.exec import space_io as exec_space_io
 from vmstore.exec import unique as exec_unique
+from vmstore.exec import vm_cursor as exec_vm_cursor
 from vmstore.exec import vm_io as exec_vm_io
+from vmstore.exec import vm_space as exec_vm_space
 from vmstore.exec import writer as exec_writer
 from vmstore.exec.machine import Machine
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
-from vmstore.outcome import Ended, Outcome
+from vmstore.outcome import CallEnded, Outcome
 from vmstore.view import frame as view_frame
 from vmstore.view import linked_list as view_linked_list
 from vmstore.view import segment as view_segment
@@ -31,10 +36,15 @@ _EXEC_MODULES: Final[dict[str, ModuleType]] = {
     "segment": exec_segment,
     "unique": exec_unique,
     "linked_list": exec_linked_list,
+    "space_io": exec_space_io,
     "vm_io": exec_vm_io,
     "reader": exec_reader,
     "writer": exec_writer,
     "host": exec_host,
+    "page_table": exec_page_table,
+    "pt_cursor": exec_pt_cursor,
+    "vm_space": exec_vm_space,
+    "cursor": exec_vm_cursor,
 }
 _VIEW_MODULES: Final[dict[str, ModuleType]] = {
     "frame": view_frame,
@@ -77,6 +87,10 @@ class State:
             "raw_unique": store.raw_uniques,
             "list": self.view.lists,
             "lcursor": self.view.lcursors,
+            "vs": self.machine.spaces.vm_spaces,
+            "cursor": self.machine.spaces.cursors,
+            "ptable": self.machine.spaces.ptables,
+            "ptcursor": self.machine.spaces.ptcursors,
             "buf": self.machine.io.bufs,
             "reader": self.machine.io.readers,
             "writer": self.machine.io.writers,
@@ -96,6 +110,8 @@ class State:
             cells.journal = []
         if cells.head_journal:
             cells.head_journal = []
+        if machine.nodes.journal:
+            machine.nodes.journal = []
         if view.touched_lists:
             view.touched_lists = []
         if view.touched_cursors:
@@ -130,5 +146,5 @@ def execute(machine: Machine, op: Op) -> Outcome:
     """Run `op` on the machine; a panic is an outcome. Requires: its handles are live."""
     try:
         return EXEC[op.__class__](machine, op)
-    except Ended as end:
+    except CallEnded as end:
         return end.outcome

@@ -11,7 +11,7 @@ from vmfuzz.errors import TraceError
 from vmfuzz.fields import CODECS, COUNT_NAMES
 from vmfuzz.trace import Expect, Step, Trace
 from vmfuzz.trace_text import format_trace, parse, parse_op
-from vmstore.ids import MAX_PAYLOAD, CountWord, Payload
+from vmstore.ids import MAX_PAYLOAD, CountWord, Deferred, PageFlags, Payload, PrivFlags
 from vmstore.ops import DECLARATIONS, Declaration, Field, Op
 from vmstore.ops.frame import FrameFromUnused
 from vmstore.outcome import OK, Abort, Blocked, Diverges, Err, Ok, Outcome, Panic
@@ -43,6 +43,10 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
         return st.integers(0, 2**31 - 1)
     if field.type is CountWord:
         return st.sampled_from(COUNT_NAMES) | st.integers(0, 2**64 - 1).map(str)
+    if field.type is Deferred:
+        return st.booleans()
+    if field.type in {PageFlags, PrivFlags}:
+        return st.integers(0, 255)
     codec = CODECS[field.type]
     if codec.words:
         return st.sampled_from(codec.words)

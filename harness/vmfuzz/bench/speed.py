@@ -21,7 +21,7 @@ from vmfuzz.swarm import MAX_TRACE, SwarmConfig
 from vmstore.clauses.check import everything, violations
 from vmstore.clauses.fused import footprint_holds
 from vmstore.ops import Op
-from vmstore.outcome import PoweredOff, Unwinding
+from vmstore.outcome import CallEnded
 from vmstore.step import STEPS, State
 from vmstore.world import World
 
@@ -119,7 +119,7 @@ def run_exec(ops: list[Op], world: World) -> None:
         begin()
         try:
             STEPS[op.__class__][0](machine, op)
-        except (Unwinding, PoweredOff):
+        except CallEnded:
             return
 
 
@@ -177,7 +177,7 @@ def full_over_incremental(frames: int, traces: list[list[Op]]) -> float:
             handler, rule = STEPS[type(op)]
             try:
                 outcome = handler(state.machine, op)
-            except (Unwinding, PoweredOff):
+            except CallEnded:
                 break
             if rule is None or rule(state.view, op, outcome) is not None:
                 break

@@ -1,7 +1,6 @@
 """Shared frame handles. Source: `ostd/src/mm/frame/mod.rs`, `frame_ref.rs`."""
 
 from vmstore.arch import PAGE_SIZE
-from vmstore.cells import Slot
 from vmstore.exec import meta
 from vmstore.exec.machine import Machine
 from vmstore.ids import UNTYPED_KINDS
@@ -19,7 +18,7 @@ from vmstore.ops.frame import (
     FrameReferenceCount,
     FrameToUframe,
 )
-from vmstore.outcome import NOT_UNTYPED, OK, WRONG_TYPE, Err, Ok, Outcome, Unwinding
+from vmstore.outcome import NOT_UNTYPED, OK, WRONG_TYPE, Err, Ok, Outcome
 
 
 def frame_from_unused(m: Machine, op: FrameFromUnused) -> Outcome:
@@ -78,7 +77,7 @@ def frame_from_raw(m: Machine, op: FrameFromRaw) -> Outcome:
 
 def frame_reference_count(m: Machine, op: FrameReferenceCount) -> Outcome:
     """Read the count. Errors: debug panic when it is saturated."""
-    return Ok({"rc": _reference_count(m, m.frames[op.frame])})
+    return Ok({"rc": meta.reference_count(m, m.frames[op.frame])})
 
 
 def frame_info(m: Machine, op: FrameInfo) -> Outcome:
@@ -99,7 +98,7 @@ def frame_info(m: Machine, op: FrameInfo) -> Outcome:
 def frame_borrow(m: Machine, op: FrameBorrow) -> Outcome:
     """Read through a `FrameRef`, which counts nothing. Errors: as `frame_reference_count`."""
     slot = m.frames[op.frame]
-    return Ok({"paddr": slot.index * PAGE_SIZE, "rc": _reference_count(m, slot)})
+    return Ok({"paddr": slot.index * PAGE_SIZE, "rc": meta.reference_count(m, slot)})
 
 
 def frame_eq(m: Machine, op: FrameEq) -> Outcome:
@@ -117,11 +116,3 @@ def frame_downcast(m: Machine, op: FrameDowncast) -> Outcome:
 def frame_to_uframe(m: Machine, op: FrameToUframe) -> Outcome:
     """Narrow to untyped memory. Errors: NotUntyped, the handle stays."""
     return OK if m.frames[op.frame].vtable in UNTYPED_KINDS else NOT_UNTYPED
-
-
-def _reference_count(m: Machine, slot: Slot) -> int:
-    count = slot.ref_count
-    if count >= m.rc_max and m.asserts:
-        m.quirks.append("reference-count-panics-at-max")
-        raise Unwinding("ref-count-saturated")
-    return count

@@ -1,9 +1,10 @@
 """Test hooks of the recorded programs."""
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
+from vmstore.exec import rcu
 from vmstore.exec.machine import Machine
-from vmstore.ops.host import HostPokeRefCount
-from vmstore.outcome import OK, Outcome
+from vmstore.ops.host import NO_LIMIT, HostPokeRefCount, HostPoolLimit, HostRcuMode, HostRcuSync
+from vmstore.outcome import BORROWED, OK, Ok, Outcome
 
 
 def host_poke_ref_count(m: Machine, op: HostPokeRefCount) -> Outcome:
@@ -22,3 +23,23 @@ def count_word(m: Machine, word: str) -> int:
         "UNIQUE": REF_COUNT_UNIQUE,
     }
     return named[word] if word in named else int(word)
+
+
+def host_rcu_mode(m: Machine, op: HostRcuMode) -> Outcome:
+    """From now on, drops that wait for a grace period wait for the sync, or run at once."""
+    m.spaces.defers_rcu = op.deferred
+    return OK
+
+
+def host_rcu_sync(m: Machine, _op: HostRcuSync) -> Outcome:
+    """End the grace period. Errors: Borrowed while a cursor lives, which the end would wait for."""
+    if m.spaces.cursors or m.spaces.ptcursors:
+        return BORROWED
+    return Ok({"callbacks": rcu.synchronize(m), "left": 0})
+
+
+def host_pool_limit(m: Machine, op: HostPoolLimit) -> Outcome:
+    """Let only `free` more nodes live than do now."""
+    pool = m.spaces.pool
+    pool.limit = None if op.free == NO_LIMIT else len(pool.handed) + op.free
+    return OK

@@ -3,21 +3,34 @@
 from typing import Literal
 
 from vmstore.cells import Cells
+from vmstore.exec.space_state import VmSpace
 from vmstore.memory import Memory
 
 Lender = tuple[Literal["frame", "segment", "buf", "vs"], int]  # whose memory it is: kind and id
 
 
 class IoHandle:
-    """A `VmReader` or `VmWriter` value: the virtual range `[cursor, end)`, and who lends it."""
+    """A `VmReader` or `VmWriter` value: the virtual range `[cursor, end)`, and who lends it.
 
-    __slots__ = ("cursor", "end", "is_fallible", "lender")
+    `space` is the lender if that is an address space, whose handle must outlive the borrow.
+    """
 
-    def __init__(self, cursor: int, end: int, lender: Lender, *, is_fallible: bool) -> None:
+    __slots__ = ("cursor", "end", "is_fallible", "lender", "space")
+
+    def __init__(
+        self,
+        cursor: int,
+        end: int,
+        lender: Lender,
+        *,
+        is_fallible: bool,
+        space: VmSpace | None = None,
+    ) -> None:
         self.cursor = cursor
         self.end = end
         self.lender = lender
         self.is_fallible = is_fallible
+        self.space = space
 
     @property
     def remain(self) -> int:

@@ -33,6 +33,12 @@ def borrow_buf(m: Machine, buf: int, offset: int, length: int) -> Lent:
     return start + offset, start + offset + length, ("buf", buf)
 
 
+def give_back(handle: IoHandle) -> None:
+    """End a borrow: only a space keeps count of them."""
+    if handle.space is not None:
+        handle.space.borrows -= 1
+
+
 def reader_of(m: Machine, reader: int, *, is_fallible: bool | None = None) -> IoHandle:
     """Return a reader for use. Errors: Borrowed, then WrongType for the other fallibility."""
     return _checked(m, m.io.readers[reader], is_fallible)

@@ -2,7 +2,9 @@
 
 from vmstore.cells import Cells, ListHead, Slot
 from vmstore.exec.io_state import IoState
+from vmstore.exec.space_state import SpaceState
 from vmstore.faults import Faults
+from vmstore.node_cells import NodeCells
 from vmstore.world import World
 
 Event = tuple[object, ...]
@@ -41,6 +43,7 @@ class CursorMut:
 class Machine:
     """Everything that exec code can reach.
 
+    `cells` and `nodes` are its memory, `spaces` is all there is about address spaces;
     `frames`, `uniques` and their raw twins map handle ids to slots (a handle is a slot pointer);
     `events` are what the recorder saw in this step; `hazards` are codes of undefined behaviour
     reached and `quirks` the ids of upstream's own live bugs met, until somebody takes them out.
@@ -60,6 +63,7 @@ class Machine:
         "lists",
         "max_paddr",
         "next_list_id",
+        "nodes",
         "push_back_appends",
         "quirks",
         "raw_segments",
@@ -69,6 +73,7 @@ class Machine:
         "rolls_back",
         "segments",
         "slice_checks_offsets",
+        "spaces",
         "top_page_accepted",
         "uniques",
         "world",
@@ -78,6 +83,8 @@ class Machine:
         self.world = world
         self.faults = faults
         self.cells = Cells(world)
+        self.nodes = NodeCells(world, self.cells)
+        self.spaces = SpaceState(world)
         self.io = IoState(self.cells)
         self.max_paddr = world.max_paddr
         self.rc_max = world.rc_max

@@ -3,6 +3,9 @@
 Source: `ostd/src/mm/frame/meta.rs`.
 """
 
+from collections.abc import Callable
+from typing import Final
+
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.cells import Slot
 from vmstore.exec import allocator
@@ -18,6 +21,9 @@ from vmstore.outcome import (
     PoweredOff,
     Unwinding,
 )
+
+# The destructors behind the vtables, by metadata kind: each module adds that of its own kind.
+DESTRUCTORS: Final[dict[str, Callable[[Machine, Slot], None]]] = {}
 
 
 def get_slot(m: Machine, paddr: int) -> Slot | Err:
@@ -101,6 +107,15 @@ def inc_ref_count(m: Machine, slot: Slot) -> None:
         raise PoweredOff("ref-count-saturated")
 
 
+def reference_count(m: Machine, slot: Slot) -> int:
+    """Read the count. Errors: debug panic when it is saturated. Source: `reference_count`."""
+    count = slot.ref_count
+    if count >= m.rc_max and m.asserts:
+        m.quirks.append("reference-count-panics-at-max")
+        raise Unwinding("ref-count-saturated")
+    return count
+
+
 def drop_shared(m: Machine, slot: Slot) -> None:
     """Give one shared reference back; the last one tears the metadata down and frees the page.
 
@@ -170,7 +185,9 @@ def drop_meta_in_place(m: Machine, slot: Slot) -> None:
         m.hazards.append("uninit-vtable-read")
     if not m.faults.teardown_keeps_vtable:
         m.cells.write_vtable(slot, "")
-    if kind != "unit" and not m.faults.teardown_skips_on_drop:
+    if kind == "pt":
+        DESTRUCTORS[kind](m, slot)
+    elif kind != "unit" and not m.faults.teardown_skips_on_drop:
         m.events.append(("on_drop", kind, slot.index * PAGE_SIZE, slot.val))
     if not m.faults.teardown_keeps_storage:
         m.cells.clear_storage(slot)

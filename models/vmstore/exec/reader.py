@@ -5,7 +5,7 @@ Every op but the last refuses with Borrowed once the lender no longer owns the m
 
 from vmstore.exec.io_copy import memcpy, memcpy_fallible, read_fallible
 from vmstore.exec.io_state import IoHandle
-from vmstore.exec.lending import borrow, borrow_buf, reader_of, writer_of
+from vmstore.exec.lending import borrow, borrow_buf, give_back, reader_of, writer_of
 from vmstore.exec.machine import Machine
 from vmstore.ops.reader import (
     ReaderAtomicLoad,
@@ -81,8 +81,10 @@ def limit(handle: IoHandle, n: int) -> None:
 def reader_clone(m: Machine, op: ReaderClone) -> Outcome:
     """Copy cursor and end; the two move independently from then on."""
     held = reader_of(m, op.reader)
+    if held.space is not None:
+        held.space.borrows += 1
     m.io.readers[op.dst_new_reader] = IoHandle(
-        held.cursor, held.end, held.lender, is_fallible=held.is_fallible
+        held.cursor, held.end, held.lender, is_fallible=held.is_fallible, space=held.space
     )
     return OK
 
@@ -171,5 +173,5 @@ def copy_fallible(m: Machine, reader: IoHandle, writer: IoHandle) -> Outcome:
 
 def reader_drop(m: Machine, op: ReaderDrop) -> Outcome:
     """Let go. No checks."""
-    del m.io.readers[op.reader]
+    give_back(m.io.readers.pop(op.reader))
     return OK

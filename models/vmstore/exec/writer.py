@@ -5,7 +5,7 @@ Every op but the last refuses with Borrowed once the lender no longer owns the m
 
 from vmstore.exec.io_copy import memset_fallible, read_fallible, write_fallible
 from vmstore.exec.io_state import IoHandle
-from vmstore.exec.lending import borrow, borrow_buf, reader_of, writer_of
+from vmstore.exec.lending import borrow, borrow_buf, give_back, reader_of, writer_of
 from vmstore.exec.machine import Machine
 from vmstore.exec.mmu import kernel_address
 from vmstore.exec.reader import ATOMIC_SIZE, copy, copy_fallible, limit, skip
@@ -135,5 +135,5 @@ def writer_atomic_compare_exchange(m: Machine, op: WriterAtomicCompareExchange) 
 
 def writer_drop(m: Machine, op: WriterDrop) -> Outcome:
     """Let go. No checks."""
-    del m.io.writers[op.writer]
+    give_back(m.io.writers.pop(op.writer))
     return OK

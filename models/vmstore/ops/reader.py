@@ -137,3 +137,19 @@ class ReaderDrop:
     CONSUMES: ClassVar[tuple[str, ...]] = ("reader",)
 
     reader: ReaderId
+
+
+ReaderOp = (
+    ReaderNew
+    | ReaderRemain
+    | ReaderSkip
+    | ReaderLimit
+    | ReaderClone
+    | ReaderToFallible
+    | ReaderReadVal
+    | ReaderReadOnce
+    | ReaderAtomicLoad
+    | ReaderRead
+    | ReaderReadFallible
+    | ReaderDrop
+)

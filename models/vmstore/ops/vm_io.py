@@ -148,3 +148,18 @@ class VmioWrite:
     reader: ReaderId
     frame: FrameId | None = None
     segment: SegmentId | None = None
+
+
+VmIoOp = (
+    BufNew
+    | BufRead
+    | VmioReadBytes
+    | VmioWriteBytes
+    | VmioReadVal
+    | VmioWriteVal
+    | VmioReadOnce
+    | VmioWriteOnce
+    | VmioFillZeros
+    | VmioRead
+    | VmioWrite
+)

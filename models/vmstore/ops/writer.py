@@ -144,3 +144,19 @@ class WriterDrop:
     CONSUMES: ClassVar[tuple[str, ...]] = ("writer",)
 
     writer: WriterId
+
+
+WriterOp = (
+    WriterNew
+    | WriterAvail
+    | WriterSkip
+    | WriterLimit
+    | WriterToFallible
+    | WriterWriteVal
+    | WriterWriteOnce
+    | WriterFillZeros
+    | WriterWrite
+    | WriterWriteFallible
+    | WriterAtomicCompareExchange
+    | WriterDrop
+)

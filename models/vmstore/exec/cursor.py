@@ -1,0 +1,270 @@
+"""Cursors over a page table. `level` is state: where a cursor stands decides what it finds.
+
+Source: `ostd/src/mm/page_table/cursor/mod.rs`.
+"""
+
+from typing import NamedTuple
+
+from vmstore.arch import PAGE_SIZE, U64_MASK
+from vmstore.exec import entry, locking, pte
+from vmstore.exec.entry import Change
+from vmstore.exec.machine import Machine
+from vmstore.exec.node import child_node
+from vmstore.exec.pte import Prop
+from vmstore.exec.space_state import Cursor, PageTable
+from vmstore.node_cells import Node
+from vmstore.outcome import BLOCKED, UNALIGNED_VADDR, Blocked, Err, OutOfWork, Unwinding
+
+
+class Fragment(NamedTuple):
+    """What `take_next` cut out at `va`: a leaf's word, or a sub-tree when `frames` is a count."""
+
+    va: int
+    word: int
+    level: int
+    frames: int | None
+
+
+def open_cursor(m: Machine, table: PageTable, start: int, end: int) -> Cursor | Err | Blocked:
+    """Lock `[start, end)` of a table.
+
+    Errors, in order: InvalidVaddrRange, UnalignedVaddr, blocked; panics as `locking.lock_range`.
+    """
+    if not table.config.is_valid_range(start, end):
+        return Err("InvalidVaddrRange", {"info": [start, end]})
+    if start % PAGE_SIZE != 0 or end % PAGE_SIZE != 0:
+        return UNALIGNED_VADDR
+    c = Cursor(table, m.spaces.geometry, start, end)
+    if not locking.lock_range(m, c):
+        return BLOCKED
+    table.borrows += 1
+    return c
+
+
+def drop_cursor(m: Machine, c: Cursor) -> None:
+    """Give the locks back. Errors: as `locking.unlock_range`."""
+    c.table.borrows -= 1
+    locking.unlock_range(m, c)
+
+
+def slot_of(m: Machine, c: Cursor) -> tuple[int, int]:
+    """Return the span of the current entry. Errors: debug panic where it ends at 2^64."""
+    size = c.geometry.sizes[c.level]
+    start = c.va & -size
+    return start, _end(m, start, size)
+
+
+def _end(m: Machine, start: int, size: int) -> int:
+    end = start + size
+    if end > U64_MASK:
+        if m.debug:
+            raise Unwinding("overflow")
+        end &= U64_MASK
+    return end
+
+
+def _current(c: Cursor) -> Node:
+    node = c.path[c.level]
+    if node is None:
+        raise Unwinding("level-popped-too-high")
+    return node
+
+
+def _pop(m: Machine, c: Cursor) -> None:
+    """Leave the current node. Errors: panic without one, debug panic at the guard node."""
+    if c.path[c.level] is None:
+        raise Unwinding("level-popped-too-high")
+    c.path[c.level] = None
+    if m.asserts and c.level >= c.guard_level:
+        raise Unwinding("level-at-guard")
+    c.level += 1
+
+
+def _push(c: Cursor, child: Node) -> None:
+    c.level -= 1
+    c.path[c.level] = child
+
+
+def _forward(m: Machine, c: Cursor) -> None:
+    """Move to the end of the current entry, up as far as nodes end there."""
+    g = c.geometry
+    size = g.sizes[c.level]
+    after = _end(m, c.va & -size, size)
+    while c.level < c.guard_level and not after >> g.shifts[c.level] & g.index_mask:
+        _pop(m, c)
+    c.va = after
+
+
+def query(m: Machine, c: Cursor) -> int | None:
+    """Descend to the entry that decides about `va`; return its word, or None at the end.
+
+    Errors: none here; the entry's span may overflow when asked for.
+    """
+    if c.va >= c.end:
+        return None
+    while True:
+        node = _current(c)
+        word = node.word(c.geometry.index(c.va, c.level))
+        if not pte.is_child(word):
+            return word
+        _push(c, child_node(m, word))
+
+
+def find_next(
+    m: Machine, c: Cursor, length: int, *, unmap_subtree: bool = False, split: bool = False
+) -> bool:
+    """Stand on the next leaf within `length`, or sub-tree that fits; else skip what is absent.
+
+    A miss may end beyond `length`, at the end of the last absent entry, but not of the barrier.
+    With `split`, a leaf that does not fit is split until its part does.
+    Errors, in order: panic unless `length` is page aligned and within the barrier; debug panic
+    where an entry ends at 2^64, after which a release build never comes back.
+    Source: `find_next_impl`.
+    """
+    if length % PAGE_SIZE != 0:
+        raise Unwinding("len-unaligned")
+    if length > _remaining(m, c):
+        raise Unwinding("len-beyond-barrier")
+    end = c.va + length
+    g, work = c.geometry, m.spaces.work_limit
+    while c.va < end:
+        level = c.level
+        size = g.sizes[level]
+        start = c.va & -size
+        fits = _end(m, start, size) <= end and c.va == start
+        node = _current(c)
+        index = c.va >> g.shifts[level] & g.index_mask
+        word = node.word(index)
+        if pte.is_child(word):
+            if unmap_subtree and fits and (c.config.can_unmap_top or level != g.levels):
+                return True
+            child = child_node(m, word)
+            if child.children:
+                _push(c, child)
+            else:
+                _forward(m, c)
+        elif pte.is_absent(word):
+            _forward(m, c)
+        else:
+            if fits or not split:
+                return True
+            part = entry.split_if_mapped_huge(m, node, index)
+            if part is not None:
+                _push(c, part)
+        work -= 1
+        if work < 0:
+            raise OutOfWork
+    c.va = min(c.va, c.end)
+    return False
+
+
+def _remaining(m: Machine, c: Cursor) -> int:
+    if c.va > c.end and m.debug:
+        raise Unwinding("overflow")
+    return (c.end - c.va) & U64_MASK
+
+
+def jump(m: Machine, c: Cursor, va: int) -> bool:
+    """Move to `va`, up only as far as the node that covers it. Returns False outside the barrier.
+
+    Errors: panic unless `va` is page aligned, which is checked first.
+    """
+    if va % PAGE_SIZE != 0:
+        raise Unwinding("va-unaligned")
+    if not c.start <= va < c.end:
+        return False
+    if c.va == c.end:
+        while c.level < c.guard_level:
+            _pop(m, c)
+        c.va = va
+        return True
+    while True:
+        size = c.geometry.sizes[c.level + 1]
+        start = c.va & -size
+        if start <= va and va - start < size:
+            c.va = va
+            return True
+        _pop(m, c)
+
+
+def go_to_absent(m: Machine, c: Cursor, level: int) -> None:
+    """Descend or climb to an absent entry of `level` at `va`, creating nodes, splitting leaves.
+
+    The first half of `map`: after it the item is moved into the entry, whatever happens.
+    Requires: the checks of `check_map` hold.
+    Errors, in order: panic when climbing over the guard node, without memory, where something is
+    mapped or a table stands; what was created or split stays.
+    """
+    while c.level != level:
+        if c.level < level:
+            _pop(m, c)
+            continue
+        node = _current(c)
+        index = c.geometry.index(c.va, c.level)
+        word = node.word(index)
+        if pte.is_child(word):
+            child: Node | None = child_node(m, word)
+        elif pte.is_absent(word):
+            child = entry.alloc_if_none(m, node, index)
+        else:
+            child = entry.split_if_mapped_huge(m, node, index)
+        if child is not None:
+            _push(c, child)
+    node = _current(c)
+    if not pte.is_absent(node.word(c.geometry.index(c.va, level))):
+        raise Unwinding("map-over-mapping")
+
+
+def check_inside(c: Cursor) -> None:
+    """Errors: panic at the end of the barrier. The first check of `map`."""
+    if c.va >= c.end:
+        raise Unwinding("cursor-at-barrier")
+
+
+def check_map(m: Machine, c: Cursor, level: int) -> None:
+    """Check that an item of `level` has its place at `va`.
+
+    Errors, in order: panic for a level that is not mapped, a misaligned `va`, a page that does not
+    fit into the rest of the barrier.
+    """
+    if not 1 <= level <= c.config.highest_level:
+        raise Unwinding("level-unsupported")
+    if c.va % c.geometry.sizes[level] != 0:
+        raise Unwinding("va-unaligned-for-level")
+    if c.geometry.sizes[level] > _remaining(m, c):
+        raise Unwinding("map-beyond-barrier")
+
+
+def put(m: Machine, c: Cursor, paddr: int, prop: Prop) -> None:
+    """Map in the current, absent entry and move past it. The second half of `map`.
+
+    Errors: those of `entry.store_leaf`; the item is lost then.
+    """
+    entry.store_leaf(m, _current(c), c.geometry.index(c.va, c.level), paddr, prop)
+    _forward(m, c)
+
+
+def take_next(m: Machine, c: Cursor, length: int) -> Fragment | None:
+    """Cut out the next leaf, or sub-tree that fits, and move past it. Errors: as `find_next`."""
+    if not find_next(m, c, length, unmap_subtree=True, split=True):
+        return None
+    va, level = c.va, c.level
+    word = entry.clear(m, _current(c), c.geometry.index(va, level))
+    frames = None
+    if pte.is_child(word):
+        frames = locking.mark_stray_and_unlock(m, child_node(m, word))
+    _forward(m, c)
+    return Fragment(va, word, level, frames)
+
+
+def protect_next(m: Machine, c: Cursor, length: int, change: Change) -> tuple[int, int] | None:
+    """Change the next leaf's property and move past it; return its span.
+
+    Errors: as `find_next`; panic for cache policy WP, the entry unchanged.
+    """
+    if not find_next(m, c, length, split=True):
+        return None
+    entry.protect(m, _current(c), c.geometry.index(c.va, c.level), change)
+    span = slot_of(m, c)
+    _forward(m, c)
+    return span

@@ -1,0 +1,163 @@
+"""Which nodes a cursor locks, and giving them back.
+
+Source: `ostd/src/mm/page_table/cursor/locking.rs`.
+"""
+
+from vmstore.arch import U64_MASK
+from vmstore.exec import entry, pte
+from vmstore.exec.machine import Machine
+from vmstore.exec.node import child_node
+from vmstore.exec.space_state import Cursor
+from vmstore.node_cells import Node
+from vmstore.outcome import OutOfWork, Unwinding
+
+
+class _WouldBlock(Exception):
+    """The node's lock is held by a live cursor: the real code would spin for ever."""
+
+
+def lock_range(m: Machine, c: Cursor) -> bool:
+    """Lock the lowest node that covers the barrier and every node below that meets it.
+
+    Missing nodes above it are created, for read-only cursors too. Returns False where the call
+    would wait for ever; nothing has changed then, because a node that was just created cannot be
+    locked by anybody else.
+    Errors: panic without memory, debug panic where the end of an entry is 2^64.
+    """
+    taken: list[Node] = []
+    try:
+        # Nobody else runs: a node that is stray at the second look stays so.
+        guard = _traverse(m, c) or _traverse(m, c)
+        if guard is None:
+            raise OutOfWork
+        taken.append(guard)
+        g = c.geometry
+        base = c.start & -g.sizes[guard.level + 1]
+        _dfs_lock(m, guard, base, c.start, c.end, taken)
+    except _WouldBlock:
+        for node in reversed(taken):
+            m.nodes.unlock(node)
+        return False
+    c.guard_level = c.level = guard.level
+    c.path[guard.level] = guard
+    c.va = c.start
+    return True
+
+
+def _lock(m: Machine, node: Node) -> None:
+    if not m.nodes.lock(node):
+        raise _WouldBlock
+
+
+def _traverse(m: Machine, c: Cursor) -> Node | None:
+    """Walk down to the guard node, creating what is missing; None where it was cut out meanwhile.
+
+    Shape: a node that was created comes back locked, any other one is locked at the end.
+    """
+    nodes, g = m.nodes, c.geometry
+    current = c.table.root
+    is_held = False
+    for level in range(g.levels, 1, -1):
+        index = g.index(c.start, level)
+        if index != g.index(c.end - 1, level):
+            break
+        word = current.word(index)
+        if pte.is_child(word):
+            if is_held:
+                nodes.unlock(current)
+                is_held = False
+            current = child_node(m, word)
+            continue
+        if not pte.is_absent(word):
+            break
+        if not is_held:
+            _lock(m, current)
+        if current.stray:
+            nodes.unlock(current)
+            return None
+        try:
+            child = entry.alloc_if_none(m, current, index)
+        finally:
+            nodes.unlock(current)
+        if child is None:
+            return None
+        current, is_held = child, True
+    if not is_held:
+        _lock(m, current)
+    if current.stray:
+        nodes.unlock(current)
+        return None
+    return current
+
+
+def _dfs_lock(m: Machine, node: Node, base: int, start: int, end: int, taken: list[Node]) -> None:
+    """Lock every node below `node`, whose span starts at `base`, that meets `[start, end)`."""
+    if node.level == 1:
+        return
+    size = m.spaces.geometry.sizes[node.level]
+    for index in _indices(base, size, start, end):
+        word = node.word(index)
+        if pte.is_child(word):
+            child = child_node(m, word)
+            _lock(m, child)
+            taken.append(child)
+            child_base = base + index * size & U64_MASK
+            child_end = _end(m, child_base, size)
+            _dfs_lock(m, child, child_base, max(start, child_base), min(end, child_end), taken)
+
+
+def unlock_range(m: Machine, c: Cursor) -> None:
+    """Unlock what the cursor holds: the nodes that are there now, those it created included.
+
+    Errors: debug panic where the end of an entry is 2^64; what was not reached stays locked.
+    """
+    guard = c.path[c.guard_level]
+    if guard is None:
+        raise Unwinding("level-popped-too-high")
+    base = c.start & -c.geometry.sizes[c.guard_level + 1]
+    _dfs_unlock(m, guard, base, c.start, c.end)
+
+
+def _dfs_unlock(m: Machine, node: Node, base: int, start: int, end: int) -> None:
+    if node.level > 1:
+        size = m.spaces.geometry.sizes[node.level]
+        for index in reversed(_indices(base, size, start, end)):
+            word = node.word(index)
+            if pte.is_child(word):
+                child_base = base + index * size & U64_MASK
+                child_end = _end(m, child_base, size)
+                child = child_node(m, word)
+                _dfs_unlock(m, child, child_base, max(start, child_base), min(end, child_end))
+    m.nodes.unlock(node)
+
+
+def mark_stray_and_unlock(m: Machine, node: Node) -> int:
+    """Mark a sub-tree that was cut out, unlock it, count the level-1 entries that it maps.
+
+    Huge leaves count nothing. Source: `dfs_mark_stray_and_unlock`.
+    """
+    nodes = m.nodes
+    nodes.mark_stray(node)
+    frames = node.children
+    if node.level > 1:
+        frames = 0
+        for index in sorted(node.words, reverse=True):  # a filled run holds no children
+            word = node.words[index]
+            if pte.is_child(word):
+                frames += mark_stray_and_unlock(m, child_node(m, word))
+    nodes.unlock(node)
+    return frames
+
+
+def _indices(base: int, size: int, start: int, end: int) -> range:
+    """Return the entries of a node at `base` that meet `[start, end)`. Source: `dfs_get_idx_range`.
+
+    In a release build an `end` of 2^64 has wrapped to 0, and so does the difference.
+    """
+    return range((start - base) // size, -(-((end - base) & U64_MASK) // size))
+
+
+def _end(m: Machine, start: int, size: int) -> int:
+    if start + size > U64_MASK and m.debug:
+        raise Unwinding("overflow")
+    return start + size & U64_MASK

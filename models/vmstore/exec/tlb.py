@@ -1,0 +1,145 @@
+"""TLB flushes: requests packed into one word, queues that collapse, flushes on other CPUs.
+
+Source: `ostd/src/mm/tlb.rs`.
+"""
+
+from typing import Final
+
+from vmstore.arch import PAGE_SIZE, U64_MASK
+from vmstore.cells import Slot
+from vmstore.exec import meta
+from vmstore.exec.machine import Machine
+from vmstore.exec.rcu import rcu_drop
+from vmstore.exec.space_state import Cpu, OpsStack, VmSpace
+from vmstore.outcome import Unwinding
+
+ALL: Final = U64_MASK
+FLUSH_ALL_PAGES: Final = 32  # so many pages together are flushed as everything
+_PAGES_MASK: Final = 0x3F
+
+
+def for_single(va: int) -> int:
+    """Return the request for one page. No checks: low bits of `va` become a page count."""
+    return va | 1
+
+
+def for_range(start: int, end: int) -> int:
+    """Return the request for `[start, end)`; 32 pages or more are everything.
+
+    Errors, in order: panic unless `start` is page aligned, unless `end` is, unless start < end.
+    """
+    if start % PAGE_SIZE != 0:
+        raise Unwinding("range-unaligned")
+    if end % PAGE_SIZE != 0:
+        raise Unwinding("range-unaligned")
+    if start >= end:
+        raise Unwinding("range-empty")
+    pages = (end - start) // PAGE_SIZE
+    return ALL if pages >= FLUSH_ALL_PAGES else start | pages
+
+
+def _pages(m: Machine, request: int) -> int:
+    """Return a request's page count. Errors: debug panic when the low bits hold no count."""
+    if m.asserts and request % PAGE_SIZE >= FLUSH_ALL_PAGES:
+        raise Unwinding("flush-op-page-count")
+    return request & _PAGES_MASK
+
+
+def _perform(m: Machine, cpu: int, request: int) -> None:
+    pages, va = request & _PAGES_MASK, request & ~_PAGES_MASK
+    if pages == 1:
+        m.events.append(("tlb_addr", cpu, va))
+    else:
+        m.events.append(("tlb_range", cpu, va, va + pages * PAGE_SIZE & U64_MASK))
+
+
+def issue(m: Machine, queue: OpsStack, request: int, kept: Slot | None = None) -> None:
+    """Queue a request; what is `kept` is not freed before it ran. Source: `OpsStack::push`.
+
+    Errors: debug panic as `_pages`.
+    """
+    if kept is not None:
+        queue.keeper.append(kept)
+    if queue.flushes_all:
+        return
+    pages = FLUSH_ALL_PAGES if request == ALL else _pages(m, request)
+    if queue.pages + pages >= FLUSH_ALL_PAGES:
+        _collapse(queue)
+        return
+    queue.ops.append(request)
+    queue.pages += pages
+
+
+def _collapse(queue: OpsStack) -> None:
+    queue.flushes_all = True
+    queue.ops.clear()
+    queue.pages = 0
+
+
+def _push_from(m: Machine, queue: OpsStack, other: OpsStack) -> None:
+    """Queue what another queue holds, with references of its own on what that keeps."""
+    for slot in other.keeper:
+        meta.inc_ref_count(m, slot)
+        queue.keeper.append(slot)
+    if queue.flushes_all:
+        return
+    if other.flushes_all or queue.pages + other.pages >= FLUSH_ALL_PAGES:
+        _collapse(queue)
+        return
+    queue.ops += other.ops
+    queue.pages += other.pages
+
+
+def _flush(m: Machine, cpu: int, queue: OpsStack) -> None:
+    """Run what is queued on `cpu`, then let go of what was kept. Source: `OpsStack::flush_all`."""
+    if queue.flushes_all:
+        m.events.append(("tlb_all", cpu))
+    else:
+        for request in queue.ops:
+            _perform(m, cpu, request)
+    clear(m, queue)
+
+
+def clear(m: Machine, queue: OpsStack) -> None:
+    """Forget the requests; what was kept is dropped as one batch after the grace period."""
+    queue.flushes_all = False
+    queue.ops.clear()
+    queue.pages = 0
+    kept, queue.keeper = queue.keeper, []
+    if kept:
+        rcu_drop(m, kept)
+
+
+def dispatch(m: Machine, space: VmSpace, queue: OpsStack) -> None:
+    """Flush on every CPU that has the space active: others by interrupt, served at once.
+
+    With nothing queued it does nothing, whatever is kept. Source: `dispatch_tlb_flush`.
+    """
+    if not queue.ops and not queue.flushes_all:
+        return
+    here = m.spaces.cpu
+    others = sorted(space.cpus - {here})
+    for cpu in others:
+        _push_from(m, cpu_state(m, cpu).queue, queue)
+    for cpu in others:
+        m.events.append(("ipi", here, cpu))
+        _remote_flush(m, cpu)
+    if here in space.cpus:
+        _flush(m, here, queue)
+    else:
+        clear(m, queue)
+
+
+def _remote_flush(m: Machine, cpu: int) -> None:
+    """Serve the interrupt: take the CPU's queue, then flush it. Source: `do_remote_flush`."""
+    state = cpu_state(m, cpu)
+    taken, state.queue = state.queue, OpsStack()
+    _flush(m, cpu, taken)
+
+
+def cpu_state(m: Machine, cpu: int) -> Cpu:
+    """Return the state of a CPU; at boot the kernel's root is active and no space is."""
+    found = m.spaces.cpus.get(cpu)
+    if found is None:
+        found = m.spaces.cpus[cpu] = Cpu(m.nodes.node(m.world.frames))
+    return found
