@@ -1,5 +1,6 @@
 """Runs a stored trace: which steps ran, what they came to, and the finding, if any."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -40,8 +41,11 @@ def run(
     checks: frozenset[str] = frozenset(CHECKS),
     full: bool = False,
     strict: bool = False,
+    watch: Callable[[int, Session], None] = lambda _position, _session: None,
 ) -> Run:
     """Run a trace with its own faults and `faults`, checking every step.
+
+    `watch` is called after every executed step, with its position.
 
     `full` evaluates every clause on the whole state after every step. The same trace gives the
     same run, always; a finding's step counts op lines, skipped ones included.
@@ -63,6 +67,7 @@ def run(
         found = session.step(step.op)
         result.executed += 1
         result.outcomes[position] = session.outcome
+        watch(position, session)
         found = found or _unexpected(session, step.op, step.outcome)
         if found is not None:
             result.finding = replace(found, step=position)

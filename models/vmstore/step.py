@@ -68,7 +68,10 @@ STEPS: Final[dict[type, tuple[Handler, Rule | None]]] = {
 
 
 class State:
-    """A machine and the view of it, which never looks into the machine."""
+    """A machine and the view of it, which never looks into the machine.
+
+    `live` maps each kind of handle to the machine's values of it, by id.
+    """
 
     __slots__ = ("abandoned", "live", "machine", "view", "world")
 
@@ -77,23 +80,23 @@ class State:
         self.machine = Machine(world, faults if faults is not None else Faults())
         self.view = View(world)
         self.abandoned = 0
-        store = self.view.store
+        machine, spaces = self.machine, self.machine.spaces
         self.live: dict[str, dict[int, Any]] = {
-            "frame": store.frames,
-            "raw": store.raw_frames,
-            "segment": store.segments,
-            "raw_segment": store.raw_segments,
-            "unique": store.unique_frames,
-            "raw_unique": store.raw_uniques,
-            "list": self.view.lists,
-            "lcursor": self.view.lcursors,
-            "vs": self.machine.spaces.vm_spaces,
-            "cursor": self.machine.spaces.cursors,
-            "ptable": self.machine.spaces.ptables,
-            "ptcursor": self.machine.spaces.ptcursors,
-            "buf": self.machine.io.bufs,
-            "reader": self.machine.io.readers,
-            "writer": self.machine.io.writers,
+            "frame": machine.frames,
+            "raw": machine.raws,
+            "segment": machine.segments,
+            "raw_segment": machine.raw_segments,
+            "unique": machine.uniques,
+            "raw_unique": machine.raw_uniques,
+            "list": machine.lists,
+            "lcursor": machine.lcursors,
+            "vs": spaces.vm_spaces,
+            "cursor": spaces.cursors,
+            "ptable": spaces.ptables,
+            "ptcursor": spaces.ptcursors,
+            "buf": machine.io.bufs,
+            "reader": machine.io.readers,
+            "writer": machine.io.writers,
         }
 
     def begin_step(self) -> None:
@@ -131,15 +134,16 @@ class State:
         Requires: `handle` is live on both sides. Effect: it lives on under a negative id.
         """
         self.abandoned -= 1
-        tables: dict[str, dict[int, Any]] = {
-            "frame": self.machine.frames,
-            "unique": self.machine.uniques,
-            "list": self.machine.lists,
+        view = self.view
+        known: dict[str, dict[int, Any]] = {
+            "frame": view.store.frames,
+            "unique": view.store.unique_frames,
+            "list": view.lists,
         }
-        for table in (self.live[kind], tables[kind]):
+        for table in (self.live[kind], known[kind]):
             table[self.abandoned] = table.pop(handle)
         if kind == "list":
-            self.view.lists[self.abandoned].handle = self.abandoned
+            view.lists[self.abandoned].handle = self.abandoned
 
 
 def execute(machine: Machine, op: Op) -> Outcome:

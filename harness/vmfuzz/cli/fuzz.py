@@ -58,7 +58,7 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
 @click.option(
     "--feedback",
     type=click.Choice(FEEDBACKS),
-    help="What atheris takes for news: bytecode branches, abstract state. [default: both]",
+    help="What atheris takes for news: bytecode branches, abstract state. [default: code]",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for findings.")
 @click.option(
@@ -102,7 +102,7 @@ def command(
         strict=strict,
         world=world,
         pinned=pinned,
-        feedback=feedback or "both",
+        feedback=feedback or "code",
     )
     if feedback is not None and "atheris" not in names:
         raise VmfuzzError(f"--feedback {feedback}: only the atheris engine has feedback")

@@ -61,7 +61,8 @@ def clauses(profile: str, as_json: bool) -> int:
     """List the clauses: status, whether each was seen to fail when broken, how often it applied.
 
     The last two are measured now: every clause is broken on purpose once, and a short campaign
-    counts the steps at which it had something to say.
+    counts the looks at which it applied and held. One that no clean state makes apply is looked
+    for in campaigns with planted bugs.
 
     \b
     vmfuzz model clauses --profile vostd
@@ -78,6 +79,7 @@ def clauses(profile: str, as_json: bool) -> int:
             "reason": c.known.get(profile) or c.reason,
             "seen_to_fail": seen.fails[c.id],
             "nonvacuous": seen.nonvacuous.get(c.id, 0),
+            "nonvacuous_under": seen.under.get(c.id, ""),
         }
         for c in CLAUSES
     ]

@@ -13,6 +13,7 @@ _COMMANDS: Final = {
     "fuzz": "Drive the model with random ops and check every step.",
     "replay": "Run stored traces and report every finding.",
     "minimize": "Shrink a failing trace.",
+    "explain": "Show what each step of a trace changed.",
     "conformance": "Compare the model with recordings of the real code.",
     "model": "Show the ops, clauses, variants, quirks and faults.",
     "bench": "Measure speed.",

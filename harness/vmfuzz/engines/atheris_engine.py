@@ -57,10 +57,11 @@ class AtherisEngine:
 
     name = "atheris"
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, seeds: int = SEEDS) -> None:
         if not is_installed():
             raise VmfuzzError(MISSING)
         self.limits = limits or Limits()
+        self.seeds = seeds
 
     def run(self, plan: Plan, progress: Progress, tick: Callable[[], None]) -> Iterator[Found]:
         """Run until the plan's limits, yielding findings as they come.
@@ -87,7 +88,7 @@ class AtherisEngine:
     def _prepare(self, folder: Path, plan: Plan, target: ByteTarget, started: float) -> None:
         (folder / "artifacts").mkdir()
         (folder / "seeds").mkdir()
-        for number, data in enumerate(swarm_inputs(target.worlds, plan.rng_seed, SEEDS)):
+        for number, data in enumerate(swarm_inputs(target.worlds, plan.rng_seed, self.seeds)):
             (folder / "seeds" / f"{number:04}").write_bytes(data)
         spent = monotonic() - started
         config = {

@@ -30,7 +30,7 @@ class Plan:
     strict: bool = False
     world: World = field(default_factory=World)
     pinned: frozenset[str] = frozenset()
-    feedback: Feedback = "both"
+    feedback: Feedback = "code"
 
 
 @dataclass(slots=True)

@@ -1,0 +1,88 @@
+"""What a trace is told to have done, step by step."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from vmfuzz.cli.explain import command
+from vmfuzz.report.story import Change, changes, tell
+from vmfuzz.trace_text import parse
+
+CLONE = """#vmfuzz-trace 1
+world
+s0 = segment_from_unused(start=0x2000, end=0x3000)
+s1 = segment_clone(segment=s0)
+segment_drop(segment=s0)
+frame_drop(frame=f9)
+"""
+
+
+def test_a_step_names_the_pages_and_handles_it_changed() -> None:
+    first, second, third, _ = tell(parse(CLONE)).chapters
+
+    assert first.changes == (
+        Change("page 0x2000", "", "rc 1 = C 1, unit"),
+        Change("s0", "", "pages [0x2000, 0x3000)"),
+    )
+    assert second.changes[0] == Change("page 0x2000", "rc 1 = C 1, unit", "rc 2 = C 2, unit")
+    assert third.changes == (
+        Change("page 0x2000", "rc 2 = C 2, unit", "rc 1 = C 1, unit"),
+        Change("s0", "pages [0x2000, 0x3000)", ""),
+    )
+
+
+def test_a_skipped_step_says_why_and_changes_nothing() -> None:
+    last = tell(parse(CLONE)).chapters[3]
+
+    assert last.skipped
+    assert not last.outcome
+    assert not last.changes
+
+
+def test_the_broken_equation_is_in_the_last_change() -> None:
+    story = tell(parse(CLONE), ("inc-ref-temp-handle",))
+
+    assert story.finding is not None
+    assert story.finding.clause == "ACCT.3c"
+    assert story.chapters[1].changes[0].after == "rc 1, but C 2, unit"
+    assert story.chapters[2].skipped == "the trace had ended"
+
+
+def test_changes_come_in_the_order_of_the_later_picture_then_what_went() -> None:
+    before, after = {"a": "1", "b": "2", "c": "3"}, {"d": "4", "b": "5", "c": "3"}
+
+    assert [c.subject for c in changes(before, after)] == ["d", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "shown"),
+    [
+        ((), 0, "clean: every clause holds"),
+        (("--step", "1"), 0, "before"),
+        (("--fault", "inc-ref-temp-handle"), 1, "rc 1, but C 2"),
+    ],
+)
+def test_the_command_fits_80_columns(
+    arguments: tuple[str, ...], code: int, shown: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("story") / "clone.trace"
+    path.write_text(CLONE, encoding="utf-8")
+
+    done = CliRunner().invoke(command, [str(path), *arguments], standalone_mode=False)
+
+    assert done.return_value == code
+    assert shown in done.output
+    body = [line for line in done.output.splitlines() if "slot 0x" not in line]
+    assert max(map(len, body)) <= 80
+
+
+def test_the_json_form_has_every_step(tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("story") / "clone.trace"
+    path.write_text(CLONE, encoding="utf-8")
+
+    done = CliRunner().invoke(command, [str(path), "--json"], standalone_mode=False)
+
+    steps = json.loads(done.output)["steps"]
+    assert [step["step"] for step in steps] == [0, 1, 2, 3]
+    assert steps[0]["changes"][0]["after"] == "rc 1 = C 1, unit"
