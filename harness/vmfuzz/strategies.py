@@ -7,12 +7,20 @@ from hypothesis import strategies as st
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.ids import (
     META_KINDS,
+    SCALARS,
+    BufLength,
     ByteOffset,
     ByteOffsetEnd,
+    IoLength,
+    IoOffset,
+    IoVal,
     MetaKind,
     MetaVal,
     Paddr,
     PaddrEnd,
+    Payload,
+    Scalar,
+    Seed,
 )
 from vmstore.ops import Field
 from vmstore.world import World
@@ -33,6 +41,13 @@ def offsets() -> st.SearchStrategy[int]:
     return pages | pages | pages | st.sampled_from(special)
 
 
+def io_lengths() -> st.SearchStrategy[int]:
+    """Mostly a few whole words, now and then odd, around a page's end, or wrapping."""
+    words = st.integers(0, 8).map(lambda word: word * 8)
+    special = (1, 4, 7, PAGE_SIZE - 8, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, U64_MASK)
+    return words | words | words | st.sampled_from(special)
+
+
 def argument(field: Field, world: World) -> st.SearchStrategy[Any]:
     """Return the strategy of one field that is no handle. Errors: KeyError for an unknown type."""
     table: dict[object, st.SearchStrategy[Any]] = {
@@ -42,5 +57,12 @@ def argument(field: Field, world: World) -> st.SearchStrategy[Any]:
         ByteOffsetEnd: offsets(),
         MetaVal: st.integers(0, 9) | st.just(U64_MASK),
         MetaKind: st.sampled_from(META_KINDS),
+        IoOffset: io_lengths(),
+        IoLength: io_lengths(),
+        IoVal: st.integers(0, 3) | st.integers(0, U64_MASK),
+        BufLength: st.integers(0, 64) | st.sampled_from((200, 4100)),
+        Seed: st.integers(0, 255),
+        Scalar: st.sampled_from(SCALARS),
+        Payload: st.binary(max_size=24),
     }
     return table[field.type]

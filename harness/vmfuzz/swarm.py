@@ -9,21 +9,23 @@ from itertools import product
 from random import Random
 from typing import Final
 
-from vmfuzz.swarm_draw import (
-    DESTINATIONS,
-    MAX_TRACE,
-    PLAN_BY_NAME,
-    PLANS,
-    SOURCES,
-    Drawing,
-    OpPlan,
-)
+from vmfuzz.swarm_draw import DESTINATIONS, PLAN_BY_NAME, PLANS, SOURCES, OpPlan
+from vmfuzz.swarm_io import IO_AREAS
+from vmfuzz.swarm_state import MAX_TRACE, Drawing
 from vmstore.ids import META_KINDS
 from vmstore.ops import GENERATED, Op
 from vmstore.step import State
 from vmstore.world import World
 
-__all__ = ["BATCH", "MAX_TRACE", "SwarmConfig", "SwarmTrace", "fuzz_world", "fuzz_worlds"]
+__all__ = [
+    "BATCH",
+    "FAMILIES",
+    "MAX_TRACE",
+    "SwarmConfig",
+    "SwarmTrace",
+    "fuzz_world",
+    "fuzz_worlds",
+]
 
 BATCH: Final = 8  # traces that share a configuration: drawing one costs as much as 30 ops
 _TRIES: Final = 8
@@ -39,7 +41,16 @@ _PARTNERS: Final = {
     "list_push_back": "list_new",
     "lcursor_insert_before": "list_cursor_front",
     "lcursor_take_current": "list_cursor_front",
+    "vmio_read": "writer_to_fallible",
+    "vmio_write": "reader_to_fallible",
+    "reader_atomic_load": "reader_to_fallible",
+    "reader_read_fallible": "reader_to_fallible",
+    "writer_write_fallible": "writer_to_fallible",
 }
+# Families of ops that can be asked for; the frame layer's are always among those drawn.
+FAMILIES: Final = ("frame", "io")
+_IO_SHARE: Final = 0.25  # batches that also read and write contents
+_IO_SOURCES: Final = ("buf_new", "reader_new", "writer_new", "reader_drop", "writer_drop")
 _RELEASES: Final = ("frame_drop", "segment_drop", "unique_drop", "list_drop")
 _FUZZ_SETTINGS: Final[dict[str, tuple[int | str, ...]]] = {
     "frames": (16,),
@@ -80,10 +91,10 @@ class SwarmConfig:
 
     __slots__ = ("kinds", "pages", "plans", "world")
 
-    def __init__(self, rng: Random, world: World) -> None:
+    def __init__(self, rng: Random, world: World, families: tuple[str, ...] = FAMILIES) -> None:
         self.world = world
         self.pages = _page_pool(rng, world)
-        self.plans = _enabled(rng)
+        self.plans = _enabled(rng, families)
         self.kinds: list[str] = rng.sample(META_KINDS, rng.randint(1, 3))
         if any(plan.needs_link for plan in self.plans):
             self.kinds += ["link"] * len(self.kinds) * rng.randint(1, 3)
@@ -140,7 +151,7 @@ def _page_pool(rng: Random, world: World) -> list[int]:
     return pages
 
 
-def _enabled(rng: Random) -> list[OpPlan]:
+def _enabled(rng: Random, families: tuple[str, ...]) -> list[OpPlan]:
     """Return a random subset of ops, with their partners, as often as they weigh."""
     areas = rng.sample(("frame", "segment", "unique", "linked_list"), rng.randint(1, 4))
     if "linked_list" in areas:
@@ -157,4 +168,14 @@ def _enabled(rng: Random) -> list[OpPlan]:
             names.add(_PARTNERS[name])
     if names & {"lcursor_drop", "list_cursor_front"}:
         names |= {"list_new", "lcursor_drop", "list_push_back"}
+    if "io" in families and rng.random() < _IO_SHARE:
+        names |= _io_names(rng, share)
     return [plan for plan in PLANS if plan.name in names for _ in range(plan.weight)]
+
+
+def _io_names(rng: Random, share: float) -> set[str]:
+    """Return some ops on contents, with what makes the readers and writers they need."""
+    names = {d.name for d in GENERATED if d.area in IO_AREAS and rng.random() < share}
+    names |= {name for name in _IO_SOURCES if rng.random() < 0.9}
+    names |= {_PARTNERS[name] for name in sorted(names) if name in _PARTNERS}
+    return names

@@ -23,8 +23,11 @@ from vmstore.ops import DECLARATIONS, Op
 from vmstore.outcome import CallEnded, Outcome
 from vmstore.view import frame as view_frame
 from vmstore.view import linked_list as view_linked_list
+from vmstore.view import reader as view_reader
 from vmstore.view import segment as view_segment
 from vmstore.view import unique as view_unique
+from vmstore.view import vm_io as view_vm_io
+from vmstore.view import writer as view_writer
 from vmstore.view.state import View
 from vmstore.world import World
 
@@ -51,6 +54,9 @@ _VIEW_MODULES: Final[dict[str, ModuleType]] = {
     "segment": view_segment,
     "unique": view_unique,
     "linked_list": view_linked_list,
+    "vm_io": view_vm_io,
+    "reader": view_reader,
+    "writer": view_writer,
 }
 
 EXEC: Final[dict[type, Handler]] = {

@@ -7,17 +7,29 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vmstore.clauses import accounting, component, extra, handles, lists, meaning, structural
+from vmstore.clauses import (
+    accounting,
+    component,
+    extra,
+    handles,
+    lists,
+    meaning,
+    structural,
+    vm_io,
+)
 from vmstore.clauses.registry import (
     Clause,
+    ContentsCase,
     CursorCase,
     ListCase,
     PageCase,
     Scope,
     SegmentCase,
     StoreCase,
+    VioCase,
     slot_case,
 )
+from vmstore.clauses.touched_io import IoSubjects, all_io, touched_io
 from vmstore.step import State
 
 CLAUSES: Final[tuple[Clause, ...]] = (
@@ -28,6 +40,7 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     *handles.CLAUSES,
     *lists.CLAUSES,
     *meaning.CLAUSES,
+    *vm_io.CLAUSES,
 )
 GROUPS: Final = ("invariants", "extra", "view")
 _SCOPED: Final[dict[Scope, tuple[Clause, ...]]] = {
@@ -57,6 +70,7 @@ class Subjects:
     uniques: list[int]
     lists: list[int]
     cursors: list[int]
+    io: IoSubjects
     has_store: bool = True
 
 
@@ -70,6 +84,7 @@ def everything(state: State) -> Subjects:
         uniques=sorted(store.unique_frames),
         lists=sorted(view.lists),
         cursors=sorted(view.lcursors),
+        io=all_io(state),
     )
 
 
@@ -88,6 +103,7 @@ def footprint(state: State) -> Subjects:
         uniques=sorted(fresh["unique"] & store.unique_frames.keys()),
         lists=sorted(held & view.lists.keys()),
         cursors=sorted(set(view.touched_cursors) & view.lcursors.keys()),
+        io=touched_io(state),
     )
 
 
@@ -108,6 +124,11 @@ def cases(state: State, subjects: Subjects) -> dict[Scope, list[Any]]:
             CursorCase(f"lc{i}", machine.lcursors[i].current, view.lcursors[i].element())
             for i in subjects.cursors
             if i in machine.lcursors
+        ],
+        "vio": [VioCase(state, vio) for vio in subjects.io.vios],
+        "contents": [
+            *(ContentsCase(state, "page", index) for index in subjects.io.pages),
+            *(ContentsCase(state, "buf", buf) for buf in subjects.io.bufs),
         ],
         "store": [StoreCase(state)] if subjects.has_store else [],
     }

@@ -101,8 +101,8 @@ def writer_fill_zeros(m: Machine, op: WriterFillZeros) -> Outcome:
 
 def writer_write(m: Machine, op: WriterWrite) -> Outcome:
     """Copy what fits and move both cursors; the same call as `reader_read`."""
-    writer = writer_of(m, op.writer, is_fallible=False)
-    return copy(m, reader_of(m, op.reader, is_fallible=False), writer)
+    reader = reader_of(m, op.reader, is_fallible=False)
+    return copy(m, reader, writer_of(m, op.writer, is_fallible=False))
 
 
 def writer_write_fallible(m: Machine, op: WriterWriteFallible) -> Outcome:

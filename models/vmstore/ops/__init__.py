@@ -239,7 +239,9 @@ DECLARATIONS: dict[type, Declaration] = {
 }
 BY_NAME: dict[str, Declaration] = {d.name: d for d in DECLARATIONS.values()}
 # The areas whose meaning the view knows: what the generators draw from.
-_GENERATED_AREAS = frozenset({"frame", "segment", "unique", "linked_list"})
+_GENERATED_AREAS = frozenset(
+    {"frame", "segment", "unique", "linked_list", "vm_io", "reader", "writer"}
+)
 GENERATED: tuple[Declaration, ...] = tuple(
     d for d in DECLARATIONS.values() if d.area in _GENERATED_AREAS
 )

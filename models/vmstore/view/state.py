@@ -6,6 +6,7 @@ from vmstore.exec.machine import Event
 from vmstore.outcome import IN_USE, NOT_ALIGNED, OUT_OF_BOUND, UNIQUE, UNUSED, Err
 from vmstore.owner import SlotOwner
 from vmstore.store import VmStore
+from vmstore.view.contents import Contents
 from vmstore.world import World
 
 Page = tuple[str, int]  # metadata kind and payload
@@ -44,6 +45,7 @@ class CursorView:
 class View:
     """Store and view together: all that a rule may read and write.
 
+    `contents` are the bytes that pages and buffers must hold;
     `pages` maps a live page to its metadata; `linked` a listed page to its list; `events` are
     those that this step must show, in order; `touched_lists` and `touched_cursors` the lists and
     the cursor ids that it may change.
@@ -51,6 +53,7 @@ class View:
 
     __slots__ = (
         "asserts",
+        "contents",
         "debug",
         "events",
         "frames",
@@ -74,6 +77,7 @@ class View:
 
     def __init__(self, world: World) -> None:
         self.store = VmStore(world)
+        self.contents = Contents()
         self.frames = world.frames
         self.max_paddr = world.max_paddr
         self.rc_max = world.rc_max
