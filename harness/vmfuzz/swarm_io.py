@@ -25,12 +25,13 @@ _ENDS: Final = (
     PAGE_SIZE + 1,
     2 * PAGE_SIZE,
 )
-_BOUNDS: Final = (U64_MASK, U64_MASK - 7, 1 << 63, 5 * PAGE_SIZE)
+_BOUNDS: Final = (U64_MASK, U64_MASK - 7, U64_MASK - 1, 5 * PAGE_SIZE)
+_FAR: Final = 232  # a byte at or above takes an offset beyond the object
 
 
 def _io_offset(g: Drawing) -> int:
     choice = g.draw()
-    if choice >= RARE:
+    if choice >= _FAR:
         return _BOUNDS[choice % len(_BOUNDS)]
     if choice % 4 == 3:
         return _ENDS[choice // 4 % len(_ENDS)]

@@ -41,16 +41,19 @@ def give_back(handle: IoHandle) -> None:
 
 def reader_of(m: Machine, reader: int, *, is_fallible: bool | None = None) -> IoHandle:
     """Return a reader for use. Errors: Borrowed, then WrongType for the other fallibility."""
-    return _checked(m, m.io.readers[reader], is_fallible)
+    held = m.io.readers[reader]
+    return _checked(held, is_fallible, is_lent=_is_lent(m, held))
 
 
 def writer_of(m: Machine, writer: int, *, is_fallible: bool | None = None) -> IoHandle:
     """Return a writer for use. Errors: Borrowed, then WrongType for the other fallibility."""
-    return _checked(m, m.io.writers[writer], is_fallible)
+    held = m.io.writers[writer]
+    is_lent = m.faults.xsa_219_write_after_ref_drop or _is_lent(m, held)
+    return _checked(held, is_fallible, is_lent=is_lent)
 
 
-def _checked(m: Machine, handle: IoHandle, is_fallible: bool | None) -> IoHandle:
-    if not _is_lent(m, handle):
+def _checked(handle: IoHandle, is_fallible: bool | None, *, is_lent: bool) -> IoHandle:
+    if not is_lent:
         raise Refused(BORROWED)
     if is_fallible is not None and handle.is_fallible is not is_fallible:
         raise Refused(WRONG_TYPE)

@@ -55,26 +55,27 @@ def reader_remain(m: Machine, op: ReaderRemain) -> Outcome:
 
 def reader_skip(m: Machine, op: ReaderSkip) -> Outcome:
     """Move the cursor. Errors: panic beyond the end."""
-    skip(reader_of(m, op.reader), op.n)
+    skip(m, reader_of(m, op.reader), op.n)
     return OK
 
 
 def reader_limit(m: Machine, op: ReaderLimit) -> Outcome:
     """Move the end down, never up."""
-    limit(reader_of(m, op.reader), op.n)
+    limit(m, reader_of(m, op.reader), op.n)
     return OK
 
 
-def skip(handle: IoHandle, n: int) -> None:
+def skip(m: Machine, handle: IoHandle, n: int) -> None:
     """Move the cursor on. Errors: panic beyond the end."""
     if n > handle.remain:
         raise Unwinding("io-beyond-end")
-    handle.cursor += n
+    if not m.faults.skip_limit_by_value_ignored:
+        handle.cursor += n
 
 
-def limit(handle: IoHandle, n: int) -> None:
+def limit(m: Machine, handle: IoHandle, n: int) -> None:
     """Move the end down to `cursor + n`; a larger `n` changes nothing."""
-    if n < handle.remain:
+    if n < handle.remain and not m.faults.skip_limit_by_value_ignored:
         handle.end = handle.cursor + n
 
 
@@ -103,9 +104,13 @@ def reader_read_val(m: Machine, op: ReaderReadVal) -> Outcome:
     reader = reader_of(m, op.reader)
     size = SCALAR_SIZE[op.ty]
     if reader.remain < size:
+        if m.faults.cstring_overread_cursor:
+            reader.cursor = reader.end
         return INVALID_ARGS
     data = read_fallible(m, reader.cursor, size)
     if len(data) < size:
+        if m.faults.cstring_overread_cursor:
+            reader.cursor += len(data)
         return PAGE_FAULT
     reader.cursor += size
     return Ok({"val": int.from_bytes(data, "little")})
@@ -137,6 +142,8 @@ def reader_atomic_load(m: Machine, op: ReaderAtomicLoad) -> Outcome:
     data = read_fallible(m, reader.cursor, ATOMIC_SIZE)
     if len(data) < ATOMIC_SIZE:
         return PAGE_FAULT
+    if m.faults.atomic_load_consumes:
+        reader.cursor += ATOMIC_SIZE
     return Ok({"val": int.from_bytes(data, "little")})
 
 
@@ -156,7 +163,8 @@ def copy(m: Machine, reader: IoHandle, writer: IoHandle) -> Outcome:
     fits = min(reader.remain, writer.remain)
     memcpy(m, writer.cursor, reader.cursor, fits)
     reader.cursor += fits
-    writer.cursor += fits
+    if not m.faults.copy_leaves_writer_behind:
+        writer.cursor += fits
     return Ok({"n": fits})
 
 

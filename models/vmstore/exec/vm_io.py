@@ -36,24 +36,26 @@ def buf_read(m: Machine, op: BufRead) -> Outcome:
 def vmio_read_bytes(m: Machine, op: VmioReadBytes) -> Outcome:
     """Copy out. Errors, in order: NotUntyped, Overflow, InvalidArgs."""
     start, end, _ = borrow(m, op.frame, op.segment)
-    error = _range_error(op.offset, op.len, end - start)
+    error = _range_error(m, op.offset, op.len, end - start)
     if error is not None:
         return error
-    return Ok({"data": shown(m.io.memory.read(start + op.offset, op.len))})
+    return Ok({"data": shown(m.io.memory.read((start + op.offset) & U64_MASK, op.len))})
 
 
 def vmio_write_bytes(m: Machine, op: VmioWriteBytes) -> Outcome:
     """Copy in. Errors, in order: NotUntyped, Overflow, InvalidArgs."""
     start, end, _ = borrow(m, op.frame, op.segment)
-    error = _range_error(op.offset, len(op.data), end - start)
+    error = _range_error(m, op.offset, len(op.data), end - start)
     if error is not None:
         return error
-    m.io.memory.write(start + op.offset, op.data)
+    m.io.memory.write((start + op.offset) & U64_MASK, op.data)
     return OK
 
 
-def _range_error(offset: int, length: int, size: int) -> Err | None:
+def _range_error(m: Machine, offset: int, length: int, size: int) -> Err | None:
     """Check a range against the size of its object. Errors, in order: Overflow, InvalidArgs."""
+    if m.faults.offset_plus_len_overflow:
+        return INVALID_ARGS if (offset + length) & U64_MASK > size else None
     if offset + length > U64_MASK:
         return OVERFLOW
     return INVALID_ARGS if offset + length > size else None
@@ -64,7 +66,8 @@ def vmio_read_val(m: Machine, op: VmioReadVal) -> Outcome:
     start, end, _ = borrow(m, op.frame, op.segment)
     if op.offset + SCALAR_SIZE[op.ty] > end - start:
         return INVALID_ARGS
-    data = m.io.memory.read(start + op.offset, SCALAR_SIZE[op.ty])
+    length = 1 if m.faults.typed_slice_length_in_elements else SCALAR_SIZE[op.ty]
+    data = m.io.memory.read(start + op.offset, length)
     return Ok({"val": int.from_bytes(data, "little")})
 
 
@@ -73,7 +76,9 @@ def vmio_write_val(m: Machine, op: VmioWriteVal) -> Outcome:
     start, end, _ = borrow(m, op.frame, op.segment)
     if op.offset + SCALAR_SIZE[op.ty] > end - start:
         return INVALID_ARGS
-    m.io.memory.write(start + op.offset, scalar_bytes(op.ty, op.val))
+    data = scalar_bytes(op.ty, op.val)
+    length = 1 if m.faults.typed_slice_length_in_elements else len(data)
+    m.io.memory.write(start + op.offset, data[:length])
     return OK
 
 
@@ -134,7 +139,7 @@ def vmio_read(m: Machine, op: VmioRead) -> Outcome:
     writer = writer_of(m, op.writer, is_fallible=True)
     start, end, _ = borrow(m, op.frame, op.segment)
     wanted = writer.remain
-    error = _range_error(op.offset, wanted, end - start)
+    error = _range_error(m, op.offset, wanted, end - start)
     if error is not None:
         return error
     done = memcpy_fallible(m, writer.cursor, start + op.offset, wanted)
@@ -147,7 +152,7 @@ def vmio_write(m: Machine, op: VmioWrite) -> Outcome:
     reader = reader_of(m, op.reader, is_fallible=True)
     start, end, _ = borrow(m, op.frame, op.segment)
     wanted = reader.remain
-    error = _range_error(op.offset, wanted, end - start)
+    error = _range_error(m, op.offset, wanted, end - start)
     if error is not None:
         return error
     done = memcpy_fallible(m, start + op.offset, reader.cursor, wanted)

@@ -45,13 +45,13 @@ def writer_avail(m: Machine, op: WriterAvail) -> Outcome:
 
 def writer_skip(m: Machine, op: WriterSkip) -> Outcome:
     """Move the cursor. Errors: panic beyond the end."""
-    skip(writer_of(m, op.writer), op.n)
+    skip(m, writer_of(m, op.writer), op.n)
     return OK
 
 
 def writer_limit(m: Machine, op: WriterLimit) -> Outcome:
     """Move the end down, never up."""
-    limit(writer_of(m, op.writer), op.n)
+    limit(m, writer_of(m, op.writer), op.n)
     return OK
 
 
@@ -94,7 +94,9 @@ def writer_fill_zeros(m: Machine, op: WriterFillZeros) -> Outcome:
     """Zero what fits and move the cursor by what was zeroed. Errors: PageFault with progress."""
     writer = writer_of(m, op.writer)
     fits = min(writer.remain, op.n)
-    done = memset_fallible(m, writer.cursor, fits)
+    zeroed = max(fits - 1, 0) if m.faults.fill_zeros_one_short else fits
+    done = memset_fallible(m, writer.cursor, zeroed)
+    done += fits - zeroed
     writer.cursor += done
     return Ok({"n": fits}) if done == fits else Err("PageFault", {"done": done})
 
