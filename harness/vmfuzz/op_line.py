@@ -37,7 +37,7 @@ class LineError(ValueError):
 class _OpReader:
     """How the fields of one op are read."""
 
-    __slots__ = ("arguments", "destinations", "make", "name", "required")
+    __slots__ = ("arguments", "destinations", "make", "name", "one_of", "required")
 
     def __init__(self, declaration: Declaration) -> None:
         self.name, self.make = declaration.name, declaration.op
@@ -45,6 +45,7 @@ class _OpReader:
         known = [f for f in declaration.fields if not f.is_destination]
         self.arguments: dict[str, _Reader] = {f.name: _reader(f) for f in known}
         self.required = tuple(f.name for f in known if is_required(f))
+        self.one_of = tuple(f.name for f in declaration.alternatives)
 
 
 def _reader(field: Field) -> _Reader:
@@ -134,6 +135,10 @@ def _read_arguments(reader: _OpReader, text: str, start: int, values: dict[str, 
             problem = f"{key}: {error}" if isinstance(error, FieldError) else str(error)
             column = start + _column([*parts[:number], before, after], number + 1)
             raise LineError(column, problem) from None
+    given = [name for name in reader.one_of if name in values]
+    if reader.one_of and len(given) != 1:
+        needs = f"{reader.name} needs exactly one of {', '.join(reader.one_of)}"
+        raise LineError(start + 1, f"{needs}; got {', '.join(given) or 'none'}")
     missing = [name for name in reader.required if name not in values]
     if missing:
         raise LineError(start + 1, f"{reader.name} needs {', '.join(missing)}")

@@ -11,7 +11,9 @@ from vmstore.ids import (
     CACHE_POLICIES,
     FLUSH_KINDS,
     META_KINDS,
+    SCALARS,
     TABLE_CONFIGS,
+    BufLength,
     ByteLength,
     ByteOffset,
     ByteOffsetEnd,
@@ -19,13 +21,19 @@ from vmstore.ids import (
     CachePolicy,
     CpuNumber,
     FlushKind,
+    IoLength,
+    IoOffset,
+    IoVal,
     Level,
     MetaKind,
     MetaVal,
     Paddr,
     PaddrEnd,
     PageFlags,
+    Payload,
     PrivFlags,
+    Scalar,
+    Seed,
     TableConfig,
     Vaddr,
     VaddrEnd,
@@ -63,6 +71,13 @@ def lengths() -> st.SearchStrategy[int]:
     return pages | pages | pages | st.sampled_from((32 * PAGE_SIZE, 1, U64_MASK & ~0xFFF))
 
 
+def io_lengths() -> st.SearchStrategy[int]:
+    """Mostly a few whole words, now and then odd, around a page's end, or wrapping."""
+    words = st.integers(0, 8).map(lambda word: word * 8)
+    special = (1, 4, 7, PAGE_SIZE - 8, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, U64_MASK)
+    return words | words | words | st.sampled_from(special)
+
+
 def argument(field: Field, world: World) -> st.SearchStrategy[Any]:
     """Return the strategy of one field that is no handle. Errors: KeyError for an unknown type."""
     table: dict[object, st.SearchStrategy[Any]] = {
@@ -83,5 +98,12 @@ def argument(field: Field, world: World) -> st.SearchStrategy[Any]:
         CacheChange: st.sampled_from(CACHE_CHANGES),
         TableConfig: st.sampled_from(TABLE_CONFIGS),
         FlushKind: st.sampled_from(FLUSH_KINDS),
+        IoOffset: io_lengths(),
+        IoLength: io_lengths(),
+        IoVal: st.integers(0, 3) | st.integers(0, U64_MASK),
+        BufLength: st.integers(0, 64) | st.sampled_from((200, 4100)),
+        Seed: st.integers(0, 255),
+        Scalar: st.sampled_from(SCALARS),
+        Payload: st.binary(max_size=24),
     }
     return table[field.type]

@@ -10,6 +10,7 @@ from random import Random
 from typing import Final
 
 from vmfuzz.swarm_draw import DESTINATIONS, PLAN_BY_NAME, PLANS, SOURCES, OpPlan
+from vmfuzz.swarm_io import IO_AREAS
 from vmfuzz.swarm_spaces import SPACE_AREAS, TABLE_AREAS, address_pool
 from vmfuzz.swarm_state import MAX_TRACE, Drawing
 from vmstore.ids import META_KINDS
@@ -45,9 +46,14 @@ _PARTNERS: Final = {
     "cursor_flusher_issue": "cursor_flusher_dispatch",
     "cpu_set": "vmspace_activate",
     "pt_cursor_open": "pt_cursor_drop",
+    "vmio_read": "writer_to_fallible",
+    "vmio_write": "reader_to_fallible",
+    "reader_atomic_load": "reader_to_fallible",
+    "reader_read_fallible": "reader_to_fallible",
+    "writer_write_fallible": "writer_to_fallible",
 }
 # Families of ops that can be asked for; the frame layer's are always among those drawn.
-FAMILIES: Final = ("frame", "space", "table")
+FAMILIES: Final = ("frame", "space", "table", "io")
 _SPACE_SHARE: Final = 0.5  # batches that also map
 _TABLE_SHARE: Final = 0.2  # batches that also work on raw tables
 # What a mapping needs before there can be one, and what takes it away.
@@ -55,6 +61,8 @@ _SPACE_NEEDS: Final = ("frame_from_unused", "vmspace_new", "cursor_open_mut", "c
 _SPACE_MOST: Final = ("cursor_unmap", "cursor_drop", "cursor_jump", "vmspace_activate")
 _TABLE_NEEDS: Final = ("pt_new", "pt_cursor_open_mut", "pt_cursor_drop")
 _TABLE_MOST: Final = ("pt_cursor_map", "pt_cursor_take_next", "pt_cursor_jump")
+_IO_SHARE: Final = 0.25  # batches that also read and write contents
+_IO_SOURCES: Final = ("buf_new", "reader_new", "writer_new", "reader_drop", "writer_drop")
 _RELEASES: Final = ("frame_drop", "segment_drop", "unique_drop", "list_drop")
 _FUZZ_SETTINGS: Final[dict[str, tuple[int | str, ...]]] = {
     "frames": (16,),
@@ -167,6 +175,8 @@ def _enabled(rng: Random, families: tuple[str, ...]) -> list[OpPlan]:
         names |= _chosen(rng, SPACE_AREAS, _SPACE_MOST) | set(_SPACE_NEEDS)
     if walks:
         names |= _chosen(rng, TABLE_AREAS, _TABLE_MOST) | set(_TABLE_NEEDS)
+    if "io" in families and rng.random() < _IO_SHARE:
+        names |= _io_names(rng, rng.choice((0.25, 0.5, 0.8)))
     for name in sorted(names):
         if name in _PARTNERS and rng.random() < 0.9:
             names.add(_PARTNERS[name])
@@ -192,5 +202,12 @@ def _frame_layer(rng: Random, most: int) -> set[str]:
     names.add(SOURCES[source])
     if rng.random() < 0.5:
         names.add(rng.choice(SOURCES))
-    names |= {name for name in _RELEASES if rng.random() < 0.5}
+    return names | {name for name in _RELEASES if rng.random() < 0.5}
+
+
+def _io_names(rng: Random, share: float) -> set[str]:
+    """Return some ops on contents, with what makes the readers and writers they need."""
+    names = {d.name for d in GENERATED if d.area in IO_AREAS and rng.random() < share}
+    names |= {name for name in _IO_SOURCES if rng.random() < 0.9}
+    names |= {_PARTNERS[name] for name in sorted(names) if name in _PARTNERS}
     return names

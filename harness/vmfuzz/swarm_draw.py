@@ -4,6 +4,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
+from vmfuzz.swarm_io import IO_AREAS, IO_BY_KIND, IO_BY_TYPE, io_guard
 from vmfuzz.swarm_spaces import (
     SPACE_AREAS,
     SPACE_BY_KIND,
@@ -14,7 +15,18 @@ from vmfuzz.swarm_spaces import (
 from vmfuzz.swarm_state import KINDS, NOTHING, RARE, Drawing, claim_guard
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.ids import ByteOffset, ByteOffsetEnd, MetaKind, MetaVal, Paddr, PaddrEnd
-from vmstore.ops import GENERATED, Declaration, Field, frame, linked_list, segment, unique
+from vmstore.ops import (
+    GENERATED,
+    Declaration,
+    Field,
+    frame,
+    linked_list,
+    reader,
+    segment,
+    unique,
+    vm_io,
+    writer,
+)
 
 SOURCES: Final = ("frame_from_unused", "segment_from_unused", "unique_from_unused")
 _SEGMENT: Final = KINDS.index("segment")
@@ -90,6 +102,10 @@ def _offset_end(g: Drawing) -> int:
     return special[g.draw() % len(special)] & U64_MASK
 
 
+def _nothing(_: Drawing) -> None:
+    return None
+
+
 def _val(g: Drawing) -> int:
     choice = g.draw()
     return choice % 8 if choice < RARE else U64_MASK - choice % 3
@@ -142,6 +158,7 @@ _BY_TYPE: Final[dict[object, Callable[[Drawing], Any]]] = {
     MetaVal: _val,
     MetaKind: _kind,
     **SPACE_BY_TYPE,
+    **IO_BY_TYPE,
 }
 
 
@@ -155,6 +172,8 @@ def _generator(field: Field) -> Callable[[Drawing], Any]:
         return _consumed(kind)
     if kind in SPACE_BY_KIND:
         return SPACE_BY_KIND[kind]
+    if kind in IO_BY_KIND:
+        return IO_BY_KIND[kind]
     return _used_segment if kind == _SEGMENT else _used(kind)
 
 
@@ -206,13 +225,14 @@ class OpPlan:
 
     __slots__ = ("build", "guard", "name", "need", "need_too", "needs_link", "weight")
 
-    def __init__(self, declaration: Declaration) -> None:
+    def __init__(self, declaration: Declaration, shape: tuple[Field, ...]) -> None:
         self.name = declaration.name
-        kinds = [KINDS.index(f.kind.name) for f in declaration.handles if f.kind]
+        handles = [f for f in declaration.handles if f in shape]
+        kinds = [KINDS.index(f.kind.name) for f in handles if f.kind]
         needs = [*dict.fromkeys(kinds), NOTHING, NOTHING]
         self.need, self.need_too = needs[:2]
         nearby = _paddr_near(live=self.name not in SOURCES)
-        fields = tuple(_generator(field) for field in declaration.fields)
+        fields = tuple(_generator(f) if f in shape else _nothing for f in declaration.fields)
         fields = tuple(nearby if f is _paddr else f for f in fields)
         self.weight = 1 if declaration.op in _READERS else 3
         self.guard: Callable[[Drawing], bool] | None = None
@@ -221,6 +241,9 @@ class OpPlan:
             self.guard = claim_guard(KINDS.index(declaration.destinations[0].kind.name))
         if declaration.area in (*SPACE_AREAS, *TABLE_AREAS):
             self.guard, fields = space_plan(declaration, self.guard, fields)
+        if declaration.area in IO_AREAS:
+            names = tuple(f.name for f in shape)
+            self.guard, fields = io_guard(declaration, names, self.guard, fields)
         if declaration.op is segment.SegmentSplit:
             self.guard = _can_split
             fields = (*fields[:2], _split_segment, _split_offset)
@@ -242,9 +265,12 @@ _READERS: Final = frozenset(
         linked_list.ListSize,
         linked_list.LcursorAsList,
         linked_list.LcursorCurrentMeta,
+        reader.ReaderRemain,
+        writer.WriterAvail,
+        vm_io.BufRead,
     }
 )
-PLANS: Final = tuple(OpPlan(declaration) for declaration in GENERATED)
+PLANS: Final = tuple(OpPlan(d, shape) for d in GENERATED for shape in d.shapes())
 PLAN_BY_NAME: Final = {plan.name: plan for plan in PLANS}
 DESTINATIONS: Final = {
     d.op: tuple((attrgetter(f.name), KINDS.index(f.kind.name)) for f in d.destinations if f.kind)

@@ -38,8 +38,10 @@ class Drawing:
 
     __slots__ = (
         "base",
+        "bufs",
         "draw",
         "kinds",
+        "last_left",
         "last_paddr",
         "last_segment",
         "last_va",
@@ -53,6 +55,7 @@ class Drawing:
         "segments",
         "spaces",
         "vas",
+        "vm_ios",
         "world",
     )
 
@@ -63,6 +66,8 @@ class Drawing:
         self.live = [state.live[kind] for kind in KINDS]
         self.segments = state.view.store.segments
         self.owners = state.view.store.owners
+        self.vm_ios = state.view.store.vm_ios
+        self.bufs = state.view.contents.bufs
         self.draw: Callable[[], int] = iter(rng.randbytes((MAX_TRACE + 8) * _BYTES_PER_OP)).__next__
         self.pools: list[list[int]] = [[] for _ in KINDS]
         self.pools.append([0])  # at NOTHING: what an op that needs no handle needs
@@ -75,6 +80,7 @@ class Drawing:
         self.last_va = 0
         self.place: Place | None = None
         self.level = 1
+        self.last_left = 0
 
 
 def claim_guard(kind: int) -> Guard:

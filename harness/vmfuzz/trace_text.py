@@ -60,7 +60,7 @@ def format_op(op: Op) -> str:
     made = ", ".join(_format_field(f, getattr(op, f.name)) for f in declaration.destinations)
     arguments = ", ".join(
         f"{f.name}={_format_field(f, getattr(op, f.name))}"
-        for f in declaration.fields
+        for f in sorted(declaration.fields, key=lambda f: not f.is_alternative)
         if not f.is_destination and (is_required(f) or getattr(op, f.name) != f.default)
     )
     call = f"{declaration.name}({arguments})"

@@ -7,6 +7,8 @@ it. Source: vostd `VmStore::{extract, insert}_*`.
 from dataclasses import dataclass
 from typing import Literal
 
+from vmstore.vm_io_owner import VmIoOwner
+
 # MAX_USERSPACE_VADDR: the bound of readers and writers, one page below that of the page table.
 MAX_USERSPACE_VADDR = 0x7FFF_FFFF_F000
 
@@ -34,12 +36,16 @@ class CursorEntry:
 
 @dataclass(slots=True)
 class VmIoEntry:
-    """A live reader or writer; `vm_space` is None for a kernel handle. Units: bytes."""
+    """A live reader or writer; `vm_space` is None for a kernel handle. Units: bytes.
+
+    `vaddr` and `length` are those it was made with, an offset into the owner's place.
+    """
 
     vm_space: int | None
     kind: Literal["Reader", "Writer"]
     vaddr: int
     length: int
+    owner: VmIoOwner
 
 
 Spaces = dict[int, VmSpaceEntry]

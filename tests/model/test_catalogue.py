@@ -61,7 +61,7 @@ RECORDED = {
         rwlock-reader-count-carry rwmutex-lost-wakeup spin-rs-try-read-overflow
         stellux-table-reclaim-no-shootdown""",
 }
-MODELLED = ("frame", "segment", "unique", "list")  # the components that the model has
+MODELLED = ("frame", "segment", "unique", "list", "io")  # the components that the model has
 
 
 def every(faults: tuple[Fault, ...]) -> pytest.MarkDecorator:

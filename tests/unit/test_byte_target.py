@@ -5,8 +5,9 @@ from random import Random
 
 import pytest
 
+from vmfuzz.byte_layout import RECORD
 from vmfuzz.byte_target import MAX_SEED_OPS, ByteTarget, swarm_inputs
-from vmfuzz.bytecode import RECORD, encode
+from vmfuzz.bytecode import encode
 from vmfuzz.campaign import Campaign, run_campaign
 from vmfuzz.crashes import cut
 from vmfuzz.engines.interface import Found, Plan

@@ -4,7 +4,8 @@ from random import Random
 
 import pytest
 
-from vmfuzz.bytecode import RECORD, decode
+from vmfuzz.byte_layout import RECORD
+from vmfuzz.bytecode import decode
 from vmfuzz.features import CELLS, StateMap, _outcome_class
 from vmfuzz.oracle import Session
 from vmfuzz.runner import not_produced

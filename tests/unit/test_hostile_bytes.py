@@ -6,8 +6,9 @@ from time import perf_counter
 
 import pytest
 
+from vmfuzz.byte_layout import LITERAL, RECORD
 from vmfuzz.byte_target import ByteTarget
-from vmfuzz.bytecode import LITERAL, MAX_OPS, RECORD, decode, encode
+from vmfuzz.bytecode import MAX_OPS, decode, encode
 from vmfuzz.fields import CODECS
 from vmfuzz.liveness import Liveness
 from vmfuzz.mutate import HEADER, cross, join, mutate, split

@@ -11,10 +11,11 @@ from vmfuzz.errors import TraceError
 from vmfuzz.fields import CODECS, COUNT_NAMES
 from vmfuzz.trace import Expect, Step, Trace
 from vmfuzz.trace_text import format_trace, parse, parse_op
-from vmstore.ids import CountWord, Deferred, PageFlags, PrivFlags
+from vmstore.ids import MAX_PAYLOAD, CountWord, Deferred, PageFlags, Payload, PrivFlags
 from vmstore.ops import DECLARATIONS, Declaration, Field, Op
 from vmstore.ops.frame import FrameFromUnused
 from vmstore.outcome import OK, Abort, Blocked, Diverges, Err, Ok, Outcome, Panic
+from vmstore.payload import pattern
 from vmstore.world import World
 
 HEAD = "#vmfuzz-trace 1\n"
@@ -46,13 +47,20 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
         return st.booleans()
     if field.type in {PageFlags, PrivFlags}:
         return st.integers(0, 255)
-    words = CODECS[field.type].words
-    return st.sampled_from(words) if words else st.integers(0, 2**64 - 1)
+    codec = CODECS[field.type]
+    if codec.words:
+        return st.sampled_from(codec.words)
+    if field.type is Payload:
+        return st.binary(max_size=MAX_PAYLOAD) | st.just(pattern(3, 40))
+    return st.integers(0, codec.top)
 
 
 def ops_of(declaration: Declaration) -> st.SearchStrategy[Op]:
-    fields = {field.name: values_of(field) for field in declaration.fields}
-    return st.fixed_dictionaries(fields).map(declaration.make)
+    shapes = [
+        st.fixed_dictionaries({field.name: values_of(field) for field in shape})
+        for shape in declaration.shapes()
+    ]
+    return st.one_of(shapes).map(declaration.make)
 
 
 OPS = st.one_of([ops_of(declaration) for declaration in DECLARATIONS.values()])

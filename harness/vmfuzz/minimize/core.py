@@ -27,6 +27,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     worlds.lower_limits,
     handles.reuse_earlier_handles,
     handles.merge_handles,
+    handles.switch_alternatives,
     sources.produce_directly,
     arguments.move_addresses,
     arguments.simplify_arguments,

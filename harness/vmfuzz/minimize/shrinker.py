@@ -66,7 +66,7 @@ class Shrinker:
         return replace(trace, steps=kept)
 
 
-def rewritten(step: Step, **values: int | str) -> Step:
+def rewritten(step: Step, **values: int | str | bytes | None) -> Step:
     """Return the step with some fields of its op replaced; ops are never changed in place."""
     op: Any = step.op  # which fields it has is known to the caller, from the declaration
     return Step(replace(op, **values), step.outcome)

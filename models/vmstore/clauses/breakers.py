@@ -9,6 +9,7 @@ from typing import Final
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED, index_to_meta
 from vmstore.cells import NONE
+from vmstore.clauses.io_breakers import IO_BREAKERS, add_user_reader, io_scene
 from vmstore.exec import pte
 from vmstore.ids import (
     CursorId,
@@ -46,6 +47,7 @@ def healthy(profile: str = "ostd") -> State:
         outcome = handler(state.machine, op)
         if rule is None or rule(state.view, op, outcome) is not None:
             raise ValueError(f"the scene does not play: {op} came to {outcome}")
+    add_user_reader(state)
     return state
 
 
@@ -71,6 +73,7 @@ def _scene() -> list[Op]:
         frame.FrameFromUnused(FrameId(4), page[MAPPED]),
         cursor.CursorOpenMut(CursorId(0), VmSpaceId(0), Vaddr(0), VaddrEnd(2 * PAGE_SIZE)),
         cursor.CursorMap(CursorId(0), FrameId(4), PageFlags(3), "WB"),
+        *io_scene(FrameId(0)),
     ]
     return ops
 
@@ -285,4 +288,5 @@ BREAKERS: Final[dict[str, Breaker]] = {
     "CUR.INV.2'": _place(va=3 * PAGE_SIZE),
     "VIEW.INV.8": _word(LOWEST, 0, 0),
     "VIEW.CUR": _place(va=0),
+    **IO_BREAKERS,
 }

@@ -17,18 +17,22 @@ from vmstore.clauses import (
     meaning,
     structural,
     tables,
+    vm_io,
 )
 from vmstore.clauses.nodes import Touched, all_nodes, node_cases, place_cases, touched_nodes
 from vmstore.clauses.registry import (
     Clause,
+    ContentsCase,
     CursorCase,
     ListCase,
     PageCase,
     Scope,
     SegmentCase,
     StoreCase,
+    VioCase,
     slot_case,
 )
+from vmstore.clauses.touched_io import IoSubjects, all_io, touched_io
 from vmstore.step import State
 
 CLAUSES: Final[tuple[Clause, ...]] = (
@@ -40,6 +44,7 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     *lists.CLAUSES,
     *meaning.CLAUSES,
     *tables.CLAUSES,
+    *vm_io.CLAUSES,
 )
 GROUPS: Final = ("invariants", "extra", "view")
 _SCOPED: Final[dict[Scope, tuple[Clause, ...]]] = {
@@ -70,6 +75,7 @@ class Subjects:
     lists: list[int]
     cursors: list[int]
     nodes: Touched
+    io: IoSubjects
     has_store: bool = True
 
 
@@ -84,6 +90,7 @@ def everything(state: State) -> Subjects:
         lists=sorted(view.lists),
         cursors=sorted(view.lcursors),
         nodes=all_nodes(state),
+        io=all_io(state),
     )
 
 
@@ -103,6 +110,7 @@ def footprint(state: State) -> Subjects:
         lists=sorted(held & view.lists.keys()),
         cursors=sorted(set(view.touched_cursors) & view.lcursors.keys()),
         nodes=touched_nodes(state),
+        io=touched_io(state),
     )
 
 
@@ -123,6 +131,11 @@ def cases(state: State, subjects: Subjects) -> dict[Scope, list[Any]]:
             CursorCase(f"lc{i}", machine.lcursors[i].current, view.lcursors[i].element())
             for i in subjects.cursors
             if i in machine.lcursors
+        ],
+        "vio": [VioCase(state, vio) for vio in subjects.io.vios],
+        "contents": [
+            *(ContentsCase(state, "page", index) for index in subjects.io.pages),
+            *(ContentsCase(state, "buf", buf) for buf in subjects.io.bufs),
         ],
         "store": [StoreCase(state)] if subjects.has_store else [],
         "node": node_cases(state, subjects.nodes),

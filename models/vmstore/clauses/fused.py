@@ -7,6 +7,7 @@ The conjunction of the clauses, flattened for the hot loop. False means that som
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.cells import NONE, Slot
 from vmstore.clauses.nodes import all_nodes, node_cases, node_holds, nodes_hold, places_hold
+from vmstore.clauses.touched_io import all_io, io_holds, touched_io
 from vmstore.owner import SlotOwner
 from vmstore.step import State
 from vmstore.store import FRAME, SEGMENT, UNIQUE
@@ -41,6 +42,9 @@ def footprint_holds(state: State) -> bool:
         return False
     if (view.spaces.cursors or view.spaces.ptcursors) and not places_hold(state):
         return False
+    is_io = view.contents.stamp == store.stamp or machine.io.memory.stamp == cells.stamp
+    if is_io and not io_holds(state, touched_io(state)):
+        return False
     return not view.touched_cursors or all(
         _cursor_holds(state, handle) for handle in view.touched_cursors
     )
@@ -64,6 +68,7 @@ def everything_holds(state: State) -> bool:
         and all(_cursor_holds(state, handle) for handle in view.lcursors)
         and all(node_holds(case) for case in node_cases(state, all_nodes(state)))
         and places_hold(state)
+        and io_holds(state, all_io(state))
     )
 
 

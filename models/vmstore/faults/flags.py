@@ -88,6 +88,14 @@ class Faults:
     move_next_skips_ghost: bool = False
     contains_any_tag: bool = False
     list_drop_keeps_last: bool = False
+    cstring_overread_cursor: bool = False
+    offset_plus_len_overflow: bool = False
+    skip_limit_by_value_ignored: bool = False
+    typed_slice_length_in_elements: bool = False
+    xsa_219_write_after_ref_drop: bool = False
+    copy_leaves_writer_behind: bool = False
+    atomic_load_consumes: bool = False
+    fill_zeros_one_short: bool = False
 
     @classmethod
     def of(cls, ids: Iterable[str]) -> "Faults":
