@@ -11,8 +11,10 @@ from typing import Final
 
 from vmfuzz.swarm_draw import DESTINATIONS, PLAN_BY_NAME, PLANS, SOURCES, OpPlan
 from vmfuzz.swarm_io import IO_AREAS
-from vmfuzz.swarm_spaces import SPACE_AREAS, TABLE_AREAS, address_pool
+from vmfuzz.swarm_spaces import SPACE_AREAS, TABLE_AREAS
 from vmfuzz.swarm_state import MAX_TRACE, Drawing
+from vmstore.arch import PAGE_SIZE
+from vmstore.geometry import geometry
 from vmstore.ids import META_KINDS
 from vmstore.ops import GENERATED, Op
 from vmstore.step import State
@@ -108,7 +110,7 @@ class SwarmConfig:
     def __init__(self, rng: Random, world: World, families: tuple[str, ...] = FAMILIES) -> None:
         self.world = world
         self.pages = _page_pool(rng, world)
-        self.vas = address_pool(rng, world)
+        self.vas = _address_pool(rng, world)
         self.plans = _enabled(rng, families)
         self.kinds: list[str] = rng.sample(META_KINDS, rng.randint(1, 3))
         if any(plan.needs_link for plan in self.plans):
@@ -164,6 +166,21 @@ def _page_pool(rng: Random, world: World) -> list[int]:
     if rng.random() < 0.25:
         pages.append(rng.randrange(world.pages))
     return pages
+
+
+def _address_pool(rng: Random, world: World) -> list[int]:
+    """Return a few page-aligned offsets into a half: next to each other, across tables, the top."""
+    g = geometry(world.levels, world.entries)
+    half = g.user_end
+    first = rng.randrange(half // PAGE_SIZE) * PAGE_SIZE
+    if rng.random() < 0.7:
+        first &= -g.sizes[rng.choice((2, 3, min(4, world.levels)))]
+    near = [(first + i * PAGE_SIZE) % half for i in range(rng.randint(1, 5))]
+    far = [(first + g.sizes[level]) % half for level in range(2, world.levels + 1)]
+    pool = near + rng.sample(far, rng.randint(0, len(far)))
+    if rng.random() < 0.2:
+        pool.append(half - PAGE_SIZE)
+    return pool
 
 
 def _enabled(rng: Random, families: tuple[str, ...]) -> list[OpPlan]:

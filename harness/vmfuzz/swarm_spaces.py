@@ -6,12 +6,10 @@ now and then.
 """
 
 from collections.abc import Callable
-from random import Random
 from typing import Any, Final
 
 from vmfuzz.swarm_state import KINDS, RARE, Drawing, Fields, Guard, claim_guard
 from vmstore.arch import PAGE_SIZE, U64_MASK
-from vmstore.geometry import geometry
 from vmstore.ids import (
     ByteLength,
     CacheChange,
@@ -27,7 +25,6 @@ from vmstore.ids import (
 )
 from vmstore.ops import Declaration, cursor, page_table
 from vmstore.view.tables import Leaf, Place
-from vmstore.world import World
 
 SPACE_AREAS: Final = ("vm_space", "cursor")
 TABLE_AREAS: Final = ("page_table", "pt_cursor")
@@ -43,21 +40,6 @@ _CONFIGS: Final = ("user", "user", "kernel", "test", "kernel_full")
 _FLUSHES: Final = ("single", "range", "range", "all")
 _SPANS: Final = (1, 1, 2, 3, 4, 8, 31, 32, 33)  # pages; from 32 on everything is flushed
 _DEVICE: Final = 0x1000_0000  # where device memory is, far above the frames
-
-
-def address_pool(rng: Random, world: World) -> list[int]:
-    """Return a few page-aligned offsets into a half: next to each other, across tables, the top."""
-    g = geometry(world.levels, world.entries)
-    half = g.user_end
-    first = rng.randrange(half // PAGE_SIZE) * PAGE_SIZE
-    if rng.random() < 0.7:
-        first &= -g.sizes[rng.choice((2, 3, min(4, world.levels)))]
-    near = [(first + i * PAGE_SIZE) % half for i in range(rng.randint(1, 5))]
-    far = [(first + g.sizes[level]) % half for level in range(2, world.levels + 1)]
-    pool = near + rng.sample(far, rng.randint(0, len(far)))
-    if rng.random() < 0.2:
-        pool.append(half - PAGE_SIZE)
-    return pool
 
 
 # -- arguments without a cursor --------------------------------------------------------------------

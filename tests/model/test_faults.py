@@ -9,11 +9,20 @@ from vmfuzz.runner import run
 from vmfuzz.trace_text import format_trace, parse
 from vmstore.faults import FAULT_BY_ID, PLANTED
 
+# The families of ops that a bug's component needs: the others only cost steps.
+FAMILIES_OF = {
+    fault.id: ("frame",)
+    if fault.component in {"frame", "segment", "unique", "list"}
+    else ("frame", "io")
+    if fault.component == "io"
+    else ("space", "table")
+    for fault in PLANTED
+}
 BUDGET = 60_000  # steps per trial; about a second
 
 
 def hunt(fault: str, trial: int) -> Found | None:
-    plan = Plan(steps=BUDGET, rng_seed=trial, faults=(fault,))
+    plan = Plan(steps=BUDGET, rng_seed=trial, faults=(fault,), families=FAMILIES_OF[fault])
     return next(SwarmEngine().run(plan, Progress(), lambda: None), None)
 
 

@@ -181,10 +181,10 @@ def can_wrap(session: Session, place: Place) -> bool:
     return place.tree.config.name == "kernel" and not session.view.debug
 
 
-@pytest.mark.parametrize("first", range(0, 300, 50))
+@pytest.mark.parametrize("first", range(0, 300, 100))
 def test_every_call_does_what_its_contract_says(first: int) -> None:
     kept: dict[str, int] = {}
-    for seed in range(first, first + 50):
+    for seed in range(first, first + 100):
         rng = Random(seed)
         session = Session(fuzz_world(rng, World(frames=8), frozenset({"frames"})))
         config = SwarmConfig(rng, session.state.world, ("space", "table"))

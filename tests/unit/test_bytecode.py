@@ -83,7 +83,7 @@ def test_opcodes_never_move() -> None:
     """A stored byte corpus means the same for ever: new ops go to the end of the alphabet."""
     names = ",".join(declaration.name for declaration in GENERATED)
 
-    assert hashlib.sha256(names.encode()).hexdigest()[:16] == "fbb39089659bae6e"
+    assert hashlib.sha256(names.encode()).hexdigest()[:16] == "e2f60a57839727d6"
 
 
 OPCODES = {declaration.op: code for code, declaration in enumerate(GENERATED)}
@@ -143,7 +143,7 @@ def test_any_numbers_and_any_ids_survive_the_round_trip(seed: int, world: World)
 
 def test_random_bytes_reach_every_op() -> None:
     reached = {
-        type(op) for seed in range(12) for op in decode(random_bytes(Random(seed), 250), WORLD).ops
+        type(op) for seed in range(40) for op in decode(random_bytes(Random(seed), 250), WORLD).ops
     }
 
     assert reached == set(OPCODES)

@@ -62,6 +62,8 @@ def check_values(trace: Trace) -> None:
             value = getattr(op, field.name)
             if CODECS[field.type].domain == "choice":
                 assert value in CODECS[field.type].words
+            elif isinstance(value, bytes):
+                assert len(value) <= 255
             else:
                 assert 0 <= value <= U64_MASK
 
