@@ -12,6 +12,7 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import rmtree
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -103,6 +104,8 @@ class Child:
 
     def _found(self, finding: "Finding", data: bytes) -> None:
         times = self.seen[finding.signature] = self.seen.get(finding.signature, 0) + 1
+        if times == 1:  # the run may end here
+            self._tally()
         if times <= REPORTS:
             names = ("clause", "op", "step", "text", "source", "witness")
             fields = {name: getattr(finding, name) for name in names}
@@ -112,9 +115,15 @@ class Child:
         target = self.target
         self._say(kind=kind, steps=target.steps, traces=target.inputs, **more)
 
+    def _tally(self) -> None:
+        """Say what the ops came to since the last time."""
+        self._say(kind="tally", rows=self.target.named_tally(), quirks=self.target.quirks)
+        self.target.tally.clear()
+        self.target.quirks.clear()
+
     def _leave(self) -> None:
         """Say what was done and go, past every handler of libFuzzer."""
-        self._say(kind="tally", rows=self.target.named_tally(), quirks=self.target.quirks)
+        self._tally()
         self._progress("done")
         os._exit(0)
 
@@ -122,7 +131,8 @@ class Child:
         try:
             self.pipe.write(json.dumps(event) + "\n")
             self.pipe.flush()
-        except OSError:  # nobody listens any more
+        except OSError:  # nobody listens any more, and nobody else would tidy up
+            rmtree(sys.argv[1], ignore_errors=True)
             os._exit(0)
 
 

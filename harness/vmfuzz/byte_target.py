@@ -1,5 +1,6 @@
 """Runs one input of a byte fuzzer: a byte that chooses the world, then the byte form of a trace."""
 
+from dataclasses import replace
 from random import Random
 from typing import Final
 
@@ -58,11 +59,11 @@ class ByteTarget:
         if self.map is not None:
             self.map.begin()
         self.inputs += 1
-        finding, last = None, None
-        for step in decode(data[HEADER:], session.state.world).steps:
+        finding, last, at = None, None, 0
+        for position, step in enumerate(decode(data[HEADER:], session.state.world).steps):
             if not_produced(session, step.op) is not None:
                 continue
-            last = step.op
+            last, at = step.op, position
             finding = session.step(last)
             self._count(session, last)
             if finding is not None or session.is_over:
@@ -72,7 +73,7 @@ class ByteTarget:
             self.quirks[quirk] = self.quirks.get(quirk, 0) + count
         if finding is None and last is not None and not session.is_over:
             finding = session.check_everything(last)
-        return finding
+        return finding and replace(finding, step=at)  # the session counts executed steps only
 
     def _count(self, session: Session, op: Op) -> None:
         key = (op.__class__, outcome_word(session.outcome))

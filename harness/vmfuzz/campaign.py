@@ -8,6 +8,7 @@ from typing import Literal
 from vmfuzz.crashes import cut, has_bucket, store
 from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.engines.registry import engine
+from vmfuzz.errors import VmfuzzError
 from vmfuzz.minimize import Minimized, minimize
 from vmfuzz.runner import run
 
@@ -16,12 +17,16 @@ StopOn = Literal["first", "new", "never"]
 
 @dataclass(slots=True)
 class Stored:
-    """One signature that the run found: first as it was, minimized, how often, and where it is."""
+    """One signature that the run found: first as it was, minimized, how often, and where it is.
+
+    `problem` says why it could not be stored.
+    """
 
     found: Found
     minimized: Minimized
     hits: int = 1
     path: Path | None = None
+    problem: str = ""
     is_new: bool = True
 
 
@@ -77,7 +82,7 @@ def run_campaign(
     The caller owns `campaign`, so that an interrupted run still shows what it found.
     A finding counts when its trace replayed twice to the same signature. `stop_on`: `first` ends
     the run at any finding, `new` at one that `out` does not hold yet, `never` uses the budget up.
-    Errors: VmfuzzError for an unknown engine or an unwritable folder.
+    Errors: VmfuzzError for an unknown engine; HarnessError, with `campaign` as far as it came.
     """
     sources = [(engine(name), share) for name, share in shares(plan, engines)]
     for source, share in sources:
@@ -104,9 +109,26 @@ def _record(campaign: Campaign, plan: Plan, found: Found, out: Path | None) -> b
         return False
     is_new = out is None or not has_bucket(out, signature)
     minimized = minimize(cut(found), checks=plan.checks, strict=plan.strict)
-    path = store(out, found, minimized, plan.rng_seed) if out is not None else None
-    campaign.findings[signature] = Stored(found, minimized, path=path, is_new=is_new)
+    stored = campaign.findings[signature] = Stored(found, minimized, is_new=is_new)
+    if out is not None:
+        _store(stored, out, plan)
     return is_new
+
+
+def _store(stored: Stored, out: Path, plan: Plan) -> None:
+    """Put a finding into `out`. A full disk must not cost it: then `problem` says so."""
+    try:
+        stored.path = store(out, stored.found, stored.minimized, plan.rng_seed)
+        stored.problem = ""
+    except VmfuzzError as error:
+        stored.path, stored.problem = None, str(error)
+
+
+def store_missing(campaign: Campaign, plan: Plan, out: Path) -> None:
+    """Store once more what could not be stored, and what somebody deleted since."""
+    for stored in campaign.findings.values():
+        if stored.path is None or not stored.path.exists():
+            _store(stored, out, plan)
 
 
 def _replays(plan: Plan, found: Found) -> bool:

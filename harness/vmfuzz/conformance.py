@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from vmfuzz.errors import VmfuzzError
-from vmfuzz.vectors import Json, Mismatch, Replayer, Vector, read_vectors
+from vmfuzz.errors import VmfuzzError, shown
+from vmfuzz.input_file import files_below
+from vmfuzz.replayer import Replayer
+from vmfuzz.vectors import Json, Mismatch, Vector, read_vectors
 
 IGNORED: Final = frozenset({"op", "args"})
 SUFFIXES: Final = (".jsonl", ".jsonl.gz")
@@ -35,15 +37,10 @@ def vector_files(paths: Iterable[Path]) -> list[Path]:
     """Return the vector files among `paths`, folders searched. Errors: VmfuzzError if none."""
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.name.endswith(SUFFIXES))
-            if not inside:
-                raise VmfuzzError(f"{path}: no {' or '.join(SUFFIXES)} file in this folder")
-            found += inside
-        elif not path.exists():
-            raise VmfuzzError(f"{path}: no such file")
-        else:
-            found.append(path)
+        inside = files_below(path, SUFFIXES)
+        if not inside:
+            raise VmfuzzError(f"{shown(path)}: no {' or '.join(SUFFIXES)} file in this folder")
+        found += inside
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from vmfuzz import __version__
 from vmfuzz.engines.interface import Found
-from vmfuzz.errors import VmfuzzError
+from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.minimize import Minimized
 from vmfuzz.report.block import finding_block
 from vmfuzz.trace import FORMAT_VERSION, Step, Trace
@@ -43,19 +43,20 @@ def store(folder: Path, found: Found, minimized: Minimized, rng_seed: int) -> Pa
     """Put a finding into its bucket and return the path of the bucket's shortest trace.
 
     Effect: `min.trace` is replaced by a shorter one only; up to `MAX_TRACES` later occurrences
-    are kept. Errors: VmfuzzError when the folder cannot be written; what is there stays whole.
+    are kept. `first.trace` comes last: a bucket without it was cut short, and is filled again.
+    Errors: VmfuzzError when the folder cannot be written; what is there stays whole.
     """
     bucket = folder / bucket_name(found.finding.signature)
     first, shortest = bucket / "first.trace", bucket / "min.trace"
-    if first.exists():
-        _store_another(bucket, cut(found))
-    else:
-        save(first, cut(found))
-        write_atomically(bucket / "meta.json", _meta(found, rng_seed))
     if _is_shorter(minimized.trace, shortest):
         save(shortest, minimized.trace)
         block = finding_block(minimized.finding, minimized.trace, whole=True)
         write_atomically(bucket / "finding.txt", block + "\n")
+    if first.exists():
+        _store_another(bucket, cut(found))
+    else:
+        write_atomically(bucket / "meta.json", _meta(found, rng_seed))
+        save(first, cut(found))
     return shortest
 
 
@@ -93,8 +94,10 @@ def check_folder(folder: Path) -> None:
     """Make sure that findings can be written to `folder`. Errors: VmfuzzError before the run."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise VmfuzzError(f"--out {shown(folder)}: not a folder, and in the way of one") from None
     except OSError as error:
-        raise VmfuzzError(f"--out {folder}: cannot create: {error.strerror}") from None
+        raise VmfuzzError(f"--out {shown(folder)}: cannot create: {error.strerror}") from None
     probe = folder / ".vmfuzz-write-test"
     write_atomically(probe, "")
     probe.unlink(missing_ok=True)

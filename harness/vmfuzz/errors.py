@@ -1,6 +1,9 @@
 """What a user can do wrong, and what to do about each. Exit code 2, never a traceback."""
 
 from difflib import get_close_matches
+from typing import Final
+
+_LONGEST_NAME: Final = 500  # characters of a file's name in a message
 
 
 class VmfuzzError(Exception):
@@ -17,6 +20,14 @@ def closest(word: str, known: list[str]) -> str:
     if near:
         return f" (did you mean {near[0]!r}?)"
     return f"; known are {', '.join(known)}" if len(known) <= 12 else ""
+
+
+def shown(name: object) -> str:
+    """Return a name from outside for a message: one line, no control character, not endless."""
+    text = str(name)
+    if len(text) > _LONGEST_NAME:
+        text = text[:_LONGEST_NAME] + "..."
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class TraceError(VmfuzzError):

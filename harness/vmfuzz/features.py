@@ -9,17 +9,18 @@ from typing import Final
 
 from vmfuzz.oracle import Session
 from vmstore.arch import REF_COUNT_UNIQUE, REF_COUNT_UNUSED
-from vmstore.ops import DECLARATIONS, Op
-from vmstore.outcome import Abort, Err, Panic
+from vmstore.ops import GENERATED, Op
+from vmstore.outcome import ERRORS, Abort, Err, Panic
 from vmstore.owner import SlotOwner
 
 CELLS: Final = 1 << 14  # libFuzzer looks at every cell after every input: 1 us for these
-_CODES: Final = {op: code for code, op in enumerate(DECLARATIONS)}
+_CODES: Final = {declaration.op: code for code, declaration in enumerate(GENERATED)}
 _PAIRS: Final = 0  # the map's areas, by their first cell: 64 x 64 pairs of ops,
 _OUTCOMES: Final = 1 << 12  # 64 x 16 outcomes,
 _LISTS: Final = _OUTCOMES + (1 << 10)  # 64 x 8 list lengths,
 _SLOTS: Final = 1 << 13  # the rest for pages
-_FIRST: Final = len(DECLARATIONS)  # the op before the first
+_FIRST: Final = len(GENERATED)  # the op before the first
+_ERROR_CLASSES: Final = {error.variant: min(at, 13) for at, error in enumerate(ERRORS, 1)}
 
 
 class StateMap:
@@ -61,7 +62,7 @@ def _outcome_class(session: Session) -> int:
     """Return 0 for success, a small number per error, and one each for panic and abort."""
     outcome = session.outcome
     if isinstance(outcome, Err):
-        return 1 + sum(outcome.variant.encode()) % 13
+        return _ERROR_CLASSES.get(outcome.variant, 13)
     return 14 if isinstance(outcome, Panic) else 15 if isinstance(outcome, Abort) else 0
 
 

@@ -47,6 +47,7 @@ from vmstore.ids import (
 from vmstore.payload import pattern
 
 _SHORT: Final = 8  # a payload up to this length is written out even if it is a pattern
+_NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]{1,64}|[0-9]{1,64}").fullmatch
 COUNT_NAMES: Final = ("MAX", "MAX-1", "MAX+1", "UNUSED", "UNIQUE")
 
 
@@ -71,7 +72,7 @@ class FieldCodec:
 
 def parse_number(text: str) -> int:
     """Return the 64-bit number that `text` names, decimal or hexadecimal. Errors: FieldError."""
-    if not re.fullmatch(r"0[xX][0-9a-fA-F]{1,64}|[0-9]{1,64}", text):
+    if not _NUMBER(text):
         raise FieldError(f"{text[:40]!r} is no number")
     number = int(text, 16) if text[:2] in {"0x", "0X"} else int(text)
     if number > U64_MASK:

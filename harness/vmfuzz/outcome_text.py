@@ -11,6 +11,7 @@ _HEX_KEYS: Final = frozenset({"paddr", "start", "end", "found", "va"})
 _WORDS: Final = ("ok", "err", "panic", "abort", "blocked", "diverges")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _CODE: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
+_BLANK: Final = re.compile(r"\s*")
 _BARE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.+-]*")
 _NUMBER: Final = re.compile(r"-?(?:0x[0-9a-fA-F]+|[0-9]+)")
 _RESERVED: Final = {"null": None, "true": True, "false": False}
@@ -96,9 +97,12 @@ class _Reader:
     def rest(self) -> str:
         return self.text[self.at :].strip()
 
+    def skip(self) -> None:
+        blank = _BLANK.match(self.text, self.at)
+        self.at = blank.end() if blank else self.at
+
     def take(self, token: str) -> bool:
-        while self.text[self.at : self.at + 1].isspace():
-            self.at += 1
+        self.skip()
         if not self.text.startswith(token, self.at):
             return False
         self.at += len(token)
@@ -109,7 +113,7 @@ class _Reader:
             raise OutcomeSyntax(f"expected {token!r}, got {self.rest()[:40]!r}")
 
     def match(self, pattern: re.Pattern[str]) -> str | None:
-        self.take("")
+        self.skip()
         found = pattern.match(self.text, self.at)
         if not found:
             return None
@@ -132,7 +136,7 @@ class _Reader:
     def value(self, depth: int) -> object:
         if depth > _MAX_DEPTH:
             raise OutcomeSyntax("the outcome's value is nested too deeply")
-        self.take("")
+        self.skip()
         head = self.text[self.at : self.at + 1]
         if head == "{":
             return self.mapping(depth)

@@ -72,12 +72,14 @@ class TraceItem(pytest.Item):
 
         if isinstance(excinfo.value, TraceFailed):
             return self._explain(excinfo.value)
-        if isinstance(excinfo.value, VmfuzzError | UnknownFault):
+        if isinstance(excinfo.value, VmfuzzError):
             return str(excinfo.value)
+        if isinstance(excinfo.value, UnknownFault):
+            return f"{self._shown_path()}: {excinfo.value}"
         return super().repr_failure(excinfo)
 
     def _explain(self, failed: "TraceFailed") -> str:
-        from vmfuzz.report.block import finding_block
+        from vmfuzz.report.block import finding_block, replay_command
         from vmfuzz.trace_text import step_line
 
         shown = self._shown_path()
@@ -91,13 +93,13 @@ class TraceItem(pytest.Item):
             lines.append(f"{shown}:{line}: {finding_block(failed.finding, failed.trace)}")
             if wanted:
                 lines.append(f"expected was {wanted}")
-        return "\n".join([*lines, "", f"repeat: vmfuzz replay {shown}"])
+        return "\n".join([*lines, "", f"repeat: {replay_command(shown)}"])
 
-    def _shown_path(self) -> str:
+    def _shown_path(self) -> Path:
         try:
-            return self.path.relative_to(self.config.invocation_params.dir).as_posix()
+            return self.path.relative_to(self.config.invocation_params.dir)
         except ValueError:
-            return self.path.as_posix()
+            return self.path
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return file, line from 0, and the name in reports."""

@@ -56,6 +56,7 @@ def run(
     session = Session(trace.world, flags, checks=checks, full_every=every, strict=strict)
     result = Run(outcomes=[None] * len(trace.steps), quirks=session.quirks)
     liveness = Liveness()
+    last, at = None, 0
     for position, step in enumerate(trace.steps):
         reason = liveness.skip_reason(step.op)
         if reason is None:
@@ -64,19 +65,19 @@ def run(
         if reason is not None:
             result.skipped[position] = reason
             continue
-        found = session.step(step.op)
+        last, at = step.op, position
+        found = session.step(last)
         result.executed += 1
         result.outcomes[position] = session.outcome
         watch(position, session)
-        found = found or _unexpected(session, step.op, step.outcome)
+        found = found or _unexpected(session, last, step.outcome)
         if found is not None:
             result.finding = replace(found, step=position)
         if session.is_over or found is not None:
             return result
-    last = trace.steps[-1].op if trace.steps else None
     found = session.check_everything(last)
     if found is not None:
-        result.finding = replace(found, step=len(trace.steps) - 1)
+        result.finding = replace(found, step=at)
     return result
 
 

@@ -6,23 +6,18 @@
 import re
 from typing import Any, Final
 
-from vmfuzz.errors import TraceError, closest
-from vmfuzz.fields import CODECS, FieldError
-from vmfuzz.outcome_text import OutcomeSyntax, format_outcome, parse_outcome
+from vmfuzz.errors import TraceError, VmfuzzError
+from vmfuzz.fields import CODECS
+from vmfuzz.op_line import DIRECTIVES, LineError, read_step
+from vmfuzz.outcome_text import format_outcome
 from vmfuzz.trace import FORMAT_VERSION, Expect, Step, Trace
-from vmstore.ids import HandleKind
-from vmstore.ops import BY_NAME, DECLARATIONS, Declaration, Field, Op
+from vmstore.ops import DECLARATIONS, Field, Op
 from vmstore.ops.declaration import is_required
 from vmstore.world import World, WorldError
 
 MAX_STEPS: Final = 1_000_000
 MAX_LINE: Final = 100_000
-MAX_ID: Final = (1 << 31) - 1
 _MAGIC: Final = "#vmfuzz-trace"
-_OP: Final = re.compile(
-    r"(?:(?P<dst>[^=()]*)=\s*)?(?P<name>\w+)\s*\((?P<args>[^()]*)\)\s*(?:=>\s*(?P<outcome>.*))?$"
-)
-_WORD: Final = re.compile(r"\s*(?P<word>\S*)\s*(?P<rest>.*)")
 _MAX_SETTING: Final = 100
 # Up to a `#` behind white space, unless that is in a string. Reads every character once.
 _BEFORE_COMMENT: Final = re.compile(r'(?:[^"#]|"(?:[^"\\]|\\.)*"?|(?<!\s)#)*')
@@ -31,8 +26,13 @@ _BEFORE_COMMENT: Final = re.compile(r'(?:[^"#]|"(?:[^"\\]|\\.)*"?|(?<!\s)#)*')
 def format_trace(trace: Trace) -> str:
     """Return the canonical text, ending in a newline.
 
-    Requires: comment lines without line breaks and without white space at the end.
+    Requires: comment lines without white space at the end. Errors: VmfuzzError for a line break in
+    a comment, fault id or clause, which would be read back as a line of its own.
     """
+    for words in (trace.comment, trace.faults, [expect.clause for expect in trace.expect]):
+        for word in words:
+            if "\n" in word:
+                raise VmfuzzError(f"{word[:40]!r} has a line break; a trace holds it in one line")
     lines = [f"{_MAGIC} {FORMAT_VERSION}"]
     lines += [f"# {line}".rstrip() for line in trace.comment]
     lines.append(format_world(trace.world))
@@ -142,14 +142,14 @@ class _Parser:
                 self.comment.append(line.lstrip()[1:].removeprefix(" "))
             return
         line = _without_comment(line)
-        found = _WORD.match(line)
-        word = found["word"] if found else ""
+        word, *rest = line.split(None, 1)
         if word == "world":
             self.parse_world(line, number)
         elif self.world is None:
             raise self.error(number, 1, f"the 'world' line must come first, got {word[:40]!r}")
-        elif found and word in {"fault", "expect"} and "(" not in line:
-            self.directive(word, found["rest"], number, found.start("rest") + 1)
+        elif word in DIRECTIVES and "(" not in line:
+            column = len(line) - len("".join(rest)) + 1
+            self.directive(word, "".join(rest), number, column)
         else:
             if len(self.steps) >= MAX_STEPS:
                 raise self.error(number, 1, f"more than {MAX_STEPS} steps")
@@ -185,112 +185,13 @@ class _Parser:
                 raise self.error(number, column, f"{rest[:40]!r} is no fault id")
             self.faults.append(rest)
             return
-        found = re.fullmatch(r"(\S+) at ([0-9]{1,9})", rest)
+        found = re.fullmatch(r"([!-~]+) at ([0-9]{1,9})", rest)
         if not found:
             raise self.error(number, column, f"expected 'CLAUSE at STEP', got {rest[:40]!r}")
         self.expect.append(Expect(found[1], int(found[2])))
 
     def step(self, line: str, number: int) -> Step:
-        found = _OP.match(line.strip())
-        indent = len(line) - len(line.lstrip())
-        if not found:
-            raise self.error(number, indent + 1, f"not an op line: {line.strip()[:60]!r}")
-        declaration = BY_NAME.get(found["name"])
-        if declaration is None:
-            column = indent + found.start("name") + 1
-            name = found["name"][:60]
-            raise self.error(number, column, f"unknown op {name!r}{closest(name, list(BY_NAME))}")
-        values: dict[str, Any] = {}
-        self.destinations(declaration, found, values, number, indent)
-        self.arguments(declaration, found, values, number, indent)
-        op: Op = declaration.make(values)
-        if found["outcome"] is None:
-            return Step(op)
         try:
-            return Step(op, parse_outcome(found["outcome"]))
-        except OutcomeSyntax as error:
-            column = indent + found.start("outcome") + 1
-            raise self.error(number, column, str(error)) from None
-
-    def destinations(
-        self,
-        declaration: Declaration,
-        found: re.Match[str],
-        values: dict[str, Any],
-        number: int,
-        indent: int,
-    ) -> None:
-        text = found["dst"] or ""
-        words = list(re.finditer(r"[^,]+", text)) if text.strip() else []
-        written = [word.group().strip() for word in words]
-        needed = declaration.destinations
-        if len(written) != len(needed):
-            names = ", ".join(f"{f.kind.prefix}N" for f in needed if f.kind) or "nothing"
-            raise self.error(
-                number,
-                indent + 1,
-                f"{declaration.name} produces {names}, got {', '.join(written) or 'nothing'}",
-            )
-        for field, word, handle in zip(needed, words, written, strict=True):
-            if field.kind:
-                blank = len(word.group()) - len(word.group().lstrip())
-                column = indent + found.start("dst") + word.start() + blank + 1
-                values[field.name] = self.handle(field.kind, handle, number, column)
-
-    def arguments(
-        self,
-        declaration: Declaration,
-        found: re.Match[str],
-        values: dict[str, Any],
-        number: int,
-        indent: int,
-    ) -> None:
-        known = {f.name: f for f in declaration.fields if not f.is_destination}
-        for part in re.finditer(r"[^,]+", found["args"]):
-            if not part.group().strip():
-                continue
-            start = indent + found.start("args") + part.start() + 1
-            column = start + len(part.group()) - len(part.group().lstrip())
-            before, equals, after = part.group().partition("=")
-            key, text = before.strip(), after.strip()
-            field = known.get(key)
-            if not equals or field is None:
-                takes = ", ".join(known) or "no argument"
-                hint = closest(key, list(known)) if equals and known else ""
-                problem = f"{declaration.name} takes {takes}; got {key[:40]!r}"
-                raise self.error(number, column, problem + (hint if "did" in hint else ""))
-            if key in values:
-                raise self.error(number, column, f"{key!r} is given twice")
-            at = start + len(before) + 1 + len(after) - len(after.lstrip())
-            values[key] = self.value(field, text, number, at)
-        self.one_of(declaration, values, number, indent + found.start("args") + 1)
-        missing = [f.name for f in known.values() if is_required(f) and f.name not in values]
-        if missing:
-            column = indent + found.start("args") + 1
-            raise self.error(number, column, f"{declaration.name} needs {', '.join(missing)}")
-
-    def one_of(
-        self, declaration: Declaration, values: dict[str, Any], number: int, column: int
-    ) -> None:
-        names = [f.name for f in declaration.alternatives]
-        given = [name for name in names if name in values]
-        if names and len(given) != 1:
-            needs = f"{declaration.name} needs exactly one of {', '.join(names)}"
-            raise self.error(number, column, f"{needs}; got {', '.join(given) or 'none'}")
-
-    def value(self, field: Field, text: str, number: int, column: int) -> Any:
-        if field.kind:
-            return self.handle(field.kind, text, number, column)
-        try:
-            return CODECS[field.type].parse(text)
-        except FieldError as error:
-            raise self.error(number, column, f"{field.name}: {error}") from None
-
-    def handle(self, kind: HandleKind, text: str, number: int, column: int) -> int:
-        found = re.fullmatch(rf"{kind.prefix}([0-9]{{1,10}})", text)
-        if not found or int(found[1]) > MAX_ID:
-            problem = (
-                f"{text[:40]!r} is no {kind.name} handle; write {kind.prefix}0, {kind.prefix}1"
-            )
-            raise self.error(number, column, problem)
-        return int(found[1])
+            return read_step(line)
+        except LineError as error:
+            raise self.error(number, error.column, error.problem) from None

@@ -1,32 +1,30 @@
-"""Recorded vectors: JSON lines from the real code. Reading, and replaying them on the model.
+"""Recorded vectors: JSON lines from the real code.
 
 Format: one trace per line, `{"id", "build", "world", "steps"}`; each step's `out`, `slots`, `ev`
-and so on are compared with what the model shows. Bounds: a line has at most `MAX_LINE` characters.
+and so on are compared with what the model shows. Bounds: a line has at most `MAX_LINE` bytes, a
+file, unpacked, at most `MAX_BYTES` and `MAX_LINES`.
 """
 
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from vmfuzz.errors import VmfuzzError
-from vmfuzz.fields import CODECS, FieldError
-from vmfuzz.recorded_io import changed_memory, remaining_bytes
-from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
-from vmstore.ids import CountWord, CursorId, Deferred, PtableId, PtcursorId, VmSpaceId
-from vmstore.ops import BY_NAME, DECLARATIONS, Declaration, Field, Op
-from vmstore.outcome import Abort, Blocked, Diverges, Err, Ok, Outcome, Panic
-from vmstore.step import State, execute
+from vmfuzz.errors import VmfuzzError, shown
+from vmfuzz.input_file import open_input
+from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.world import World, WorldError
 
-MAX_LINE: Final = 64 << 20
-# One recorded name for two ops: on a frame, or on what else the argument names.
-_FRAME_FORMS: Final = {"pt_cursor_map": "pt_cursor_map_frame"}
-_TABLES: Final = frozenset({PtableId, VmSpaceId})  # node counts are recorded after the first one
-_RETURNED: Final = (Ok, Err, Blocked)
+MAX_LINE: Final = 4 << 20
+MAX_BYTES: Final = 256 << 20
+MAX_LINES: Final = 1_000_000
+_MAX_DEPTH: Final = 32
+_SHOWN: Final = 60  # characters of a wrong value in a message
+_SIZES: Final = ("frames", "pt_frames", "cpus")
+_KINDS: Final = {dict: "an object", list: "a list", str: "a string", int: "a whole number"}
 Json = Any  # what json.loads returns
 
 
@@ -56,53 +54,95 @@ def read_vectors(path: Path) -> Iterator[Vector]:
 
     Errors: VmfuzzError with path and line for an unreadable, truncated or malformed file.
     """
-    number = 0
+    name, number, size = shown(path), 0, 0
     try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8")
-            if path.suffix == ".gz"
-            else path.open(encoding="utf-8") as lines
-        ):
-            while line := lines.readline(MAX_LINE):
+        with open_input(path) as file:
+            lines = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+            while line := lines.readline(MAX_LINE + 1):
                 number += 1
+                size += len(line)
+                if len(line) > MAX_LINE:
+                    raise VmfuzzError(f"{name}:{number}: longer than {MAX_LINE >> 20} MiB")
+                if size > MAX_BYTES or number > MAX_LINES:
+                    limits = f"{MAX_BYTES >> 20} MiB or {MAX_LINES:,} lines"
+                    raise VmfuzzError(f"{name}:{number}: more than {limits}; split the file")
                 if line.strip():
-                    yield _vector(line, f"{path}:{number}")
+                    yield _vector(line, f"{name}:{number}")
     except (OSError, EOFError, zlib.error) as error:
-        raise VmfuzzError(f"{path}:{number + 1}: cannot read: {error}") from None
-    except UnicodeDecodeError:
-        raise VmfuzzError(f"{path}:{number + 1}: not UTF-8 text") from None
+        raise VmfuzzError(f"{name}:{number + 1}: cannot read: {error}") from None
 
 
-def _vector(line: str, where: str) -> Vector:
+def _vector(line: bytes, where: str) -> Vector:
     try:
-        raw = json.loads(line)
-        world = raw["world"]
-        steps = raw["steps"]
-        if not isinstance(steps, list) or not all(_is_step(step) for step in steps):
-            raise VmfuzzError(f"{where}: 'steps' must be a list of objects with op, args, out")
-        return Vector(str(raw["id"]), _world(world, raw["build"], where), tuple(steps))
+        raw = json.loads(line.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse)
+    except UnicodeDecodeError as error:
+        raise VmfuzzError(f"{where}:{error.start + 1}: not UTF-8 text") from None
     except json.JSONDecodeError as error:
         raise VmfuzzError(f"{where}:{error.colno}: not JSON: {error.msg}") from None
     except RecursionError:
-        raise VmfuzzError(f"{where}: nested too deeply") from None
-    except (KeyError, TypeError, AttributeError) as error:
-        raise VmfuzzError(f"{where}: not a recorded trace: missing or wrong {error}") from None
+        raise VmfuzzError(f"{where}: nested deeper than {_MAX_DEPTH} levels") from None
+    except ValueError as error:  # a key twice, a number that is none, thousands of digits
+        raise VmfuzzError(f"{where}: not JSON that can be compared: {error}") from None
+    if _is_deeper(raw, _MAX_DEPTH):
+        raise VmfuzzError(f"{where}: nested deeper than {_MAX_DEPTH} levels")
+    name = _member(raw, "id", str, where)
+    world = _world(_member(raw, "world", dict, where), _member(raw, "build", str, where), where)
+    steps = _member(raw, "steps", list, where)
+    for position, step in enumerate(steps):
+        at = f"{where}: step {position}"
+        _member(step, "op", str, at)
+        _member(step, "args", dict, at)
+        _member(step, "out", dict, at)
+    return Vector(name, world, tuple(steps))
 
 
-def _is_step(step: Json) -> bool:
-    return (
-        isinstance(step, dict)
-        and isinstance(step.get("op"), str)
-        and isinstance(step.get("args"), dict)
-        and isinstance(step.get("out"), dict)
-    )
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"{key[:40]!r} is given twice")
+            seen.add(key)
+    return members
 
 
-def _world(raw: dict[str, Json], build: Json, where: str) -> World:
+def _is_deeper(value: Json, levels: int) -> bool:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return False
+    return not levels or any(_is_deeper(item, levels - 1) for item in value)
+
+
+def _refuse(word: str) -> Json:
+    raise ValueError(f"{word} is no number")
+
+
+def _member(raw: Json, key: str, kind: type, where: str) -> Json:
+    """Return `raw[key]`. Errors: VmfuzzError unless it is there and of this JSON type."""
+    if not isinstance(raw, dict):
+        raise VmfuzzError(f"{where}: {_KINDS[dict]} is needed, got {_brief(raw)}")
+    if key not in raw:
+        raise VmfuzzError(f"{where}: {key!r} is missing")
+    value = raw[key]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise VmfuzzError(f"{where}: {key!r} must be {_KINDS[kind]}, got {_brief(value)}")
+    return value
+
+
+def _brief(value: Json) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
+def _world(raw: dict[str, Json], build: str, where: str) -> World:
+    sizes = {key: _member(raw, key, int, f"{where}: world") for key in _SIZES}
+    for key, size in sizes.items():
+        if size > U64_MASK:
+            raise VmfuzzError(f"{where}: world {key}={_brief(size)} does not fit into 64 bits")
     try:
-        world = World(
-            frames=raw["frames"], pt_frames=raw["pt_frames"], cpus=raw["cpus"], build=build
-        )
+        world = World(**sizes, build=build)
     except WorldError as error:
         raise VmfuzzError(f"{where}: {error}") from None
     derived = {
@@ -114,161 +154,5 @@ def _world(raw: dict[str, Json], build: Json, where: str) -> World:
     }
     for key, value in derived.items():
         if raw.get(key, value) != value:
-            raise VmfuzzError(f"{where}: world {key}={raw[key]!r}: the model has {value}")
+            raise VmfuzzError(f"{where}: world {key}={_brief(raw[key])}: the model has {value}")
     return world
-
-
-class Replayer:
-    """Runs recorded ops on the model and shows each step in the recording's form.
-
-    Handles are numbered per kind in creation order, as in the recording.
-    """
-
-    def __init__(self, world: World) -> None:
-        self.state = State(world)
-        self.numbers: dict[str, int] = {}
-        self.shown: dict[int, tuple[str, int]] = {}
-        self.has_tables = False
-
-    def build_op(self, name: str, args: dict[str, Json]) -> Op | None:
-        """Return the op, or None when the model does not know it or an argument of it."""
-        declaration = BY_NAME.get(_FRAME_FORMS.get(name, name) if "frame" in args else name)
-        if declaration is None:
-            return None
-        values: dict[str, Json] = self._fresh_ids(declaration)
-        known = {field.name: field for field in (*declaration.handles, *declaration.arguments)}
-        for key, value in args.items():
-            if key not in known:
-                return None
-            try:
-                values[key] = _argument(known[key], value)
-            except FieldError:
-                return None
-        try:
-            built: Op = declaration.make(values)
-        except TypeError:
-            return None
-        return built
-
-    def _fresh_ids(self, declaration: Declaration) -> dict[str, Json]:
-        """Return the next id of its kind for each destination."""
-        ids: dict[str, Json] = {}
-        taken = dict(self.numbers)
-        for field in declaration.destinations:
-            if field.kind:
-                ids[field.name] = taken.get(field.kind.name, 0)
-                taken[field.kind.name] = ids[field.name] + 1
-        return ids
-
-    def run(self, op: Op) -> Outcome:
-        """Run one op and number the handles it made. Requires: its handles are live."""
-        self.state.begin_step()
-        outcome = execute(self.state.machine, op)
-        self._out(op, DECLARATIONS[type(op)], outcome)
-        return outcome
-
-    def step(self, op: Op) -> dict[str, Json]:
-        """Run one op. Requires: its handles are live. Returns `out`, `slots`, `ev`, `mem`, `rw`."""
-        self.state.begin_step()
-        outcome = execute(self.state.machine, op)
-        declaration = DECLARATIONS[type(op)]
-        result: dict[str, Json] = {"out": self._out(op, declaration, outcome)}
-        shown = {
-            "mem": changed_memory(self.state),
-            "rw": remaining_bytes(self.state, op, declaration, outcome),
-        }
-        result |= {key: value for key, value in shown.items() if value}
-        slots = self._changed_slots()
-        if slots:
-            result["slots"] = slots
-        if self.state.machine.events:
-            result["ev"] = [list(event) for event in self.state.machine.events]
-        if self.has_tables:
-            result["pt"] = len(self.state.machine.spaces.pool.handed)
-        position = self._position(op) if isinstance(outcome, _RETURNED) else None
-        if position is not None:
-            result["va"] = position
-        return result
-
-    def _position(self, op: Op) -> int | None:
-        """Return where the cursor stands that the step names or made, None without a live one."""
-        spaces = self.state.machine.spaces
-        for field in DECLARATIONS[type(op)].fields:
-            handle = getattr(op, field.name)
-            if field.type is CursorId and handle in spaces.cursors:
-                return spaces.cursors[handle].inner.va
-            if field.type is PtcursorId and handle in spaces.ptcursors:
-                return spaces.ptcursors[handle].va
-        return None
-
-    def _out(self, op: Op, declaration: Declaration, outcome: Outcome) -> dict[str, Json]:
-        if isinstance(outcome, Err):
-            return {"err": outcome.variant, **(outcome.detail or {})}
-        if isinstance(outcome, Panic):
-            return {"panic": outcome.code}
-        if isinstance(outcome, Abort):
-            return {"abort": outcome.code}
-        if isinstance(outcome, Blocked):
-            return {"err": "WouldBlock"}
-        if isinstance(outcome, Diverges):
-            return {"diverges": True}
-        value: dict[str, Json] = dict(outcome.value or {}) if isinstance(outcome, Ok) else {}
-        made: dict[str, list[int]] = {}
-        for field in declaration.destinations:
-            if field.kind and field.kind.name not in value:
-                made.setdefault(_shown_name(field), []).append(getattr(op, field.name))
-                self.numbers[field.kind.name] = self.numbers.get(field.kind.name, 0) + 1
-                self.has_tables |= field.type in _TABLES
-        for kind, ids in made.items():
-            value |= {kind: ids[0]} if len(ids) == 1 else {f"{kind}s": ids}
-        bare = _BARE.get(declaration.name)
-        return {"ok": bare(value) if bare else value}
-
-    def _changed_slots(self) -> list[list[Json]]:
-        changed = []
-        frames = self.state.world.frames
-        for record in self.state.machine.cells.journal:
-            slot = record[0]
-            if slot.index >= frames:
-                continue
-            now = (_kind(slot.ref_count, slot.vtable), slot.ref_count)
-            if self.shown.get(slot.index, ("unused", REF_COUNT_UNUSED)) != now:
-                self.shown[slot.index] = now
-                changed.append([slot.index, now[0], _count(slot.ref_count)])
-        return sorted(changed)
-
-
-# Results that are recorded without a name.
-_BARE: Final[dict[str, Callable[[dict[str, Json]], Json]]] = {
-    "pt_page_walk": lambda value: None if value["paddr"] is None else value,
-    "pt_largest_pages": lambda value: value["pages"],
-}
-
-
-def _shown_name(field: Field) -> str:
-    """Return under which name recordings show a new handle: that of its kind, or its own."""
-    kind = field.kind.name if field.kind else ""
-    own = field.name.removeprefix("dst_")
-    return own if own.endswith(kind) else kind
-
-
-def _argument(field: Field, value: Json) -> Json:
-    """Return an argument's value from its recorded form. Errors: FieldError."""
-    if isinstance(value, str) and not field.kind:
-        return CODECS[field.type].parse(value)
-    if field.type is Deferred and isinstance(value, bool):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 64:
-        raise FieldError(f"{value!r} is no 64-bit number")
-    return CountWord(str(value)) if field.type is CountWord else value
-
-
-def _kind(count: int, vtable: str) -> str:
-    if count == REF_COUNT_UNUSED:
-        return "unused"
-    return "busy" if count == 0 else vtable
-
-
-def _count(count: int) -> int | str:
-    named = {REF_COUNT_UNUSED: "UNUSED", REF_COUNT_UNIQUE: "UNIQUE"}
-    return named.get(count, count)

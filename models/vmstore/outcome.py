@@ -71,8 +71,7 @@ UNALIGNED_VADDR: Final = Err("UnalignedVaddr")
 BLOCKED: Final = Blocked()
 DIVERGES: Final = Diverges()
 
-_CONSTANTS: Final = (
-    OK,
+ERRORS: Final = (
     NOT_ALIGNED,
     OUT_OF_BOUND,
     IN_USE,
@@ -88,9 +87,8 @@ _CONSTANTS: Final = (
     PAGE_FAULT,
     ACCESS_DENIED,
     UNALIGNED_VADDR,
-    BLOCKED,
-    DIVERGES,
 )
+_CONSTANTS: Final = (OK, *ERRORS, BLOCKED, DIVERGES)
 
 
 def returns(outcome: Outcome, value: dict[str, object]) -> bool:

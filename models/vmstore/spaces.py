@@ -1,7 +1,7 @@
 """Entries and helpers of the address-space registries: spaces, cursors, readers and writers.
 
-No op fills these registries yet; the helpers keep what the store's other clauses rely on: a space
-outlives everything that refers to it. Source: vostd `VmStore::{extract, insert}_*`.
+The helpers keep what the store's other clauses rely on: a space outlives everything that refers to
+it. Source: vostd `VmStore::{extract, insert}_*`.
 """
 
 from dataclasses import dataclass
@@ -71,6 +71,21 @@ def extract_vm_space(spaces: Spaces, cursors: Cursors, vm_ios: VmIos, vs: int) -
         if vio.vm_space == vs:
             raise RequiresError(f"vm_space {vs} has the live {vio.kind.lower()} {handle}")
     return spaces.pop(vs)
+
+
+def rename_vm_space(spaces: Spaces, cursors: Cursors, vm_ios: VmIos, vs: int, new: int) -> None:
+    """Let a space live on under another id, with all that is on it.
+
+    Requires: `vs` live, `new` fresh.
+    """
+    insert_vm_space(spaces, new, spaces[vs])
+    del spaces[vs]
+    for cursor in cursors.values():
+        if cursor.vm_space == vs:
+            cursor.vm_space = new
+    for vio in vm_ios.values():
+        if vio.vm_space == vs:
+            vio.vm_space = new
 
 
 def insert_cursor(cursors: Cursors, spaces: Spaces, c: int, entry: CursorEntry) -> None:

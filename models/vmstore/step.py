@@ -21,12 +21,19 @@ from vmstore.exec.machine import Machine
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
 from vmstore.outcome import CallEnded, Outcome
+from vmstore.spaces import rename_vm_space
 from vmstore.view import frame as view_frame
+from vmstore.view import host as view_host
 from vmstore.view import linked_list as view_linked_list
+from vmstore.view import page_table as view_page_table
+from vmstore.view import pt_cursor as view_pt_cursor
 from vmstore.view import reader as view_reader
 from vmstore.view import segment as view_segment
+from vmstore.view import space_io as view_space_io
 from vmstore.view import unique as view_unique
+from vmstore.view import vm_cursor as view_vm_cursor
 from vmstore.view import vm_io as view_vm_io
+from vmstore.view import vm_space as view_vm_space
 from vmstore.view import writer as view_writer
 from vmstore.view.state import View
 from vmstore.world import World
@@ -54,6 +61,12 @@ _VIEW_MODULES: Final[dict[str, ModuleType]] = {
     "segment": view_segment,
     "unique": view_unique,
     "linked_list": view_linked_list,
+    "host": view_host,
+    "page_table": view_page_table,
+    "pt_cursor": view_pt_cursor,
+    "vm_space": view_vm_space,
+    "cursor": view_vm_cursor,
+    "space_io": view_space_io,
     "vm_io": view_vm_io,
     "reader": view_reader,
     "writer": view_writer,
@@ -65,7 +78,7 @@ EXEC: Final[dict[type, Handler]] = {
 RULES: Final[dict[type, Rule]] = {
     d.op: getattr(_VIEW_MODULES[d.area], d.name)
     for d in DECLARATIONS.values()
-    if d.area in _VIEW_MODULES
+    if hasattr(_VIEW_MODULES[d.area], d.name)  # a poked count has no meaning
 }
 
 STEPS: Final[dict[type, tuple[Handler, Rule | None]]] = {
@@ -125,6 +138,8 @@ class State:
             view.touched_lists = []
         if view.touched_cursors:
             view.touched_cursors = []
+        if view.spaces.touched:
+            view.spaces.touched = []
         if store.touched:
             store.touched = []
         if store.fresh:
@@ -145,11 +160,16 @@ class State:
             "frame": view.store.frames,
             "unique": view.store.unique_frames,
             "list": view.lists,
+            "vs": view.spaces.vm_spaces,
+            "ptable": view.spaces.trees,
         }
         for table in (self.live[kind], known[kind]):
             table[self.abandoned] = table.pop(handle)
         if kind == "list":
             view.lists[self.abandoned].handle = self.abandoned
+        elif kind == "vs":
+            store = view.store
+            rename_vm_space(store.vm_spaces, store.cursors, store.vm_ios, handle, self.abandoned)
 
 
 def execute(machine: Machine, op: Op) -> Outcome:

@@ -1,5 +1,6 @@
 """The sizes and switches of the modelled machine: one value, the second line of every trace."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -62,7 +63,7 @@ class World:
         for key, allowed in CHOICES.items():
             value = getattr(self, key)
             if value not in allowed:
-                text = f"world {key}={value!r}: allowed are {', '.join(allowed)}"
+                text = f"world {key}={value!r:.60}: allowed are {', '.join(allowed)}"
                 raise WorldError(text, key)
         if self.entries & (self.entries - 1):
             text = f"world entries={self.entries}: allowed are powers of two"
@@ -129,7 +130,7 @@ class World:
                 values[key] = _number(key, text)
             else:
                 hint = _closest(key, [*LIMITS, *CHOICES])
-                raise WorldError(f"unknown world key {key!r}{hint}", key)
+                raise WorldError(f"unknown world key {key[:40]!r}{hint}", key)
         return cls(**values, overrides=tuple(sorted(overrides)))  # type: ignore[arg-type]  # checked
 
     def settings(self) -> dict[str, str]:
@@ -145,10 +146,9 @@ class World:
 
 
 def _number(key: str, text: str) -> int:
-    try:
-        return int(text, 0)
-    except ValueError:
-        raise WorldError(f"world {key}={text[:40]!r}: a number is needed", key) from None
+    if not re.fullmatch(r"-?(0[xX][0-9a-fA-F]{1,40}|[0-9]{1,40})", text):
+        raise WorldError(f"world {key}={text[:40]!r}: a number is needed", key)
+    return int(text, 16 if "x" in text.lower() else 10)
 
 
 def _check_variant(name: str, choice: str) -> None:
@@ -156,10 +156,10 @@ def _check_variant(name: str, choice: str) -> None:
     variant = VARIANT_BY_NAME.get(name)
     if variant is None:
         hint = _closest(name, list(VARIANT_BY_NAME))
-        raise WorldError(f"unknown variant {name!r}{hint}", key)
+        raise WorldError(f"unknown variant {name[:40]!r}{hint}", key)
     if choice not in variant.values:
         allowed = ", ".join(variant.values)
-        raise WorldError(f"world {key}={choice!r}: allowed are {allowed}", key)
+        raise WorldError(f"world {key}={choice[:40]!r}: allowed are {allowed}", key)
 
 
 def _closest(word: str, known: list[str]) -> str:

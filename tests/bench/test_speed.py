@@ -1,6 +1,7 @@
 """Ratios of one run, with room for the noise of shared machines; absolute speed is not asserted."""
 
 from vmfuzz.bench import speed
+from vmfuzz.engines.atheris_engine import is_installed
 
 
 def test_checking_costs_little_and_does_not_grow_with_memory() -> None:
@@ -11,6 +12,8 @@ def test_checking_costs_little_and_does_not_grow_with_memory() -> None:
     assert report.ratios["incremental_vs_full.16384"] >= 1000
     assert report.ratios["cost_262144_vs_64"] <= 1.5
     assert report.ratios["swarm_vs_hypothesis"] >= 40
+    if is_installed():
+        assert report.ratios["atheris_vs_hypothesis"] >= 20
     assert report.rates["swarm.frame_ops"] > 10_000
 
 

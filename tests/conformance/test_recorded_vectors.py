@@ -8,7 +8,8 @@ import pytest
 
 from vmfuzz.conformance import check_file, vector_files
 from vmfuzz.errors import VmfuzzError
-from vmfuzz.vectors import Replayer, read_vectors
+from vmfuzz.replayer import Replayer
+from vmfuzz.vectors import read_vectors
 from vmstore.clauses.fused import everything_holds, footprint_holds
 from vmstore.step import STEPS
 
@@ -37,9 +38,19 @@ def test_every_field_of_every_recorded_step_agrees(name: str, traces: int, steps
     assert (report.mismatched_steps, report.unsupported_steps) == (0, 0)
 
 
-def test_the_view_allows_every_recorded_step_and_all_clauses_hold() -> None:
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("frames.jsonl.gz", 46_000),
+        ("pagetable.jsonl.gz", 36_145),
+        ("vmspace.jsonl.gz", 48_002),
+        ("vmspace_rcu.jsonl.gz", 15_829),
+        ("hand_spaces.jsonl.gz", 1_099),
+    ],
+)
+def test_the_view_allows_every_recorded_step_and_all_clauses_hold(name: str, least: int) -> None:
     steps = 0
-    for vector in read_vectors(VECTORS / "frames.jsonl.gz"):
+    for vector in read_vectors(VECTORS / name):
         replayer = Replayer(vector.world)
         state = replayer.state
         for recorded in vector.steps:
@@ -51,11 +62,11 @@ def test_the_view_allows_every_recorded_step_and_all_clauses_hold() -> None:
             outcome = replayer.run(op)
             assert rule(state.view, op, outcome) is None
             assert state.machine.events == state.view.events
-            assert footprint_holds(state)
+            assert footprint_holds(state) or "panic" in recorded["out"]
             steps += 1
         else:
             assert everything_holds(state) or "panic" in recorded["out"]
-    assert steps > 46_000
+    assert steps >= least
 
 
 @pytest.fixture
@@ -100,20 +111,20 @@ def test_an_unknown_op_makes_the_rest_unsupported(
     ("line", "message"),
     [
         ("{", ": not JSON"),
-        ("[]", ":1: not a recorded trace"),
-        ("{}", ":1: not a recorded trace: missing or wrong 'world'"),
-        ('{"id": 1, "build": "x", "world": {}, "steps": []}', "missing or wrong 'frames'"),
-        ('{"id": 1, "build": "debug", "world": {}, "steps": [1]}', "'steps' must be a list"),
+        ("[]", ":1: an object is needed, got []"),
+        ("{}", ":1: 'id' is missing"),
+        ('{"id": 1, "build": "x", "world": {}, "steps": []}', ":1: 'id' must be a string, got 1"),
+        ('{"id": "1", "build": "debug", "world": {}, "steps": [1]}', "world: 'frames' is missing"),
         (
-            '{"id": 1, "build": "odd", "world": {"frames":9,"pt_frames":800,"cpus":2},"steps":[]}',
+            '{"id": "1", "build": "odd", "world": {"frames":9,"pt_frames":0,"cpus":2},"steps":[]}',
             "world build='odd': allowed are debug, release",
         ),
         (
-            '{"id":1,"build":"debug","world":{"frames":24,"pt_frames":800,"cpus":2,"pt_base":1},'
+            '{"id":"1","build":"debug","world":{"frames":24,"pt_frames":800,"cpus":2,"pt_base":1},'
             '"steps":[]}',
             "world pt_base=1: the model has 98304",
         ),
-        ("[" * 100_000, ":1: nested too deeply"),
+        ("[" * 100_000, ":1: nested deeper than 32 levels"),
     ],
 )
 def test_a_malformed_line_is_named(tmp_path: Path, line: str, message: str) -> None:
@@ -137,5 +148,5 @@ def test_a_truncated_archive_is_named(tmp_path: Path) -> None:
 def test_a_folder_without_vectors_and_a_missing_file_are_named(tmp_path: Path) -> None:
     with pytest.raises(VmfuzzError, match=r"no \.jsonl or \.jsonl\.gz file"):
         vector_files([tmp_path])
-    with pytest.raises(VmfuzzError, match="no such file"):
-        vector_files([tmp_path / "nowhere"])
+    with pytest.raises(VmfuzzError, match="cannot read: No such file"):
+        check_file(tmp_path / "nowhere")

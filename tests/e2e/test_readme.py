@@ -16,7 +16,7 @@ PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 
 
 @pytest.mark.parametrize(
-    ("heading", "ends"), [("Run it", "vmfuzz demo"), ("Test it", "pytest -q -m 'not slow'")]
+    ("heading", "ends"), [("Run it", "vmfuzz demo"), ("Test it", "pytest -q -n auto -m 'not slow'")]
 )
 def test_a_command_is_one_line_in_an_environment_of_its_own(heading: str, ends: str) -> None:
     assert README.exists(), "README.md is missing"

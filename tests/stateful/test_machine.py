@@ -60,8 +60,10 @@ def test_a_planted_bug_is_found_and_shown_as_a_trace(fault: str, clause: str) ->
 
 
 def test_hypothesis_shrinks_a_finding_to_a_few_steps() -> None:
+    limits = settings(LIMITS, stateful_step_count=15)  # shrinking takes time by the step
+
     with pytest.raises(MachineFinding) as raised:
-        run_state_machine_as_test(machine(faults=("teardown-keeps-storage",)), settings=LIMITS)
+        run_state_machine_as_test(machine(faults=("teardown-keeps-storage",)), settings=limits)
 
     assert raised.value.finding.clause == "SLOT.01"
     assert len(raised.value.trace.steps) <= 4

@@ -1,12 +1,12 @@
 """`vmfuzz bench`: measurements."""
 
-import sys
 from dataclasses import asdict
 
 import rich_click as click
 from rich.table import Table
 
 from vmfuzz.cli.output import print_json, result_console
+from vmfuzz.cli.streams import note
 
 _TEXTS = {
     "checked_vs_exec": "a checked step over exec alone",
@@ -40,7 +40,7 @@ def speed(rounds: int, as_json: bool) -> int:
     """
     from vmfuzz.bench.speed import measure
 
-    report = measure(rounds, lambda text: print(f"vmfuzz: {text}", file=sys.stderr))
+    report = measure(rounds, note)
     if as_json:
         print_json(asdict(report))
         return 0

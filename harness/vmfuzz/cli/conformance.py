@@ -7,25 +7,37 @@ import rich_click as click
 from rich.table import Table
 
 from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.options import FilePath
 from vmfuzz.cli.output import print_json, result_console
+from vmfuzz.cli.streams import note
 from vmfuzz.conformance import FileReport, check_file, vector_files
+from vmfuzz.errors import VmfuzzError, shown
 
 
 @click.command("conformance")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=FilePath())
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def command(paths: tuple[Path, ...], as_json: bool) -> int:
     """Replay recorded vectors (.jsonl, .jsonl.gz, folders) and compare every field of every step.
 
-    Exit code 1 on any mismatch, and on any step that the model cannot run.
+    Exit code 1 on any mismatch, and on any step that the model cannot run; 5 without a trace.
 
     \b
     vmfuzz conformance vectors/frames.jsonl.gz
     """
-    reports = [check_file(path) for path in vector_files(paths)]
+    reports: list[FileReport] = []
+    try:
+        reports.extend(check_file(path) for path in vector_files(paths))
+    except VmfuzzError:
+        if reports and not as_json:  # hours may have gone into the files before this one
+            _show(reports)
+        raise
     if as_json:
         print_json(as_document(reports))
-    else:
+    if not any(report.traces for report in reports):
+        note("no trace in these files, so nothing was compared")
+        return int(Exit.NOTHING)
+    if not as_json:
         _show(reports)
     clean = all(report.is_clean for report in reports)
     return int(Exit.CLEAN if clean else Exit.FINDING)
@@ -57,18 +69,18 @@ def _show(reports: list[FileReport]) -> None:
         column.justify = "right"
     for r in reports:
         numbers = (r.traces, r.steps, r.mismatched_steps, r.unsupported_steps)
-        table.add_row(r.path.name, *[f"{number:,}" for number in numbers])
+        table.add_row(shown(r.path.name), *[f"{number:,}" for number in numbers])
     console.print(table)
     for r in reports:
         if r.unsupported_ops:
-            named = ", ".join(sorted(r.unsupported_ops)[:8])
-            console.print(f"{r.path.name}: not in the model: {named}", markup=False)
+            named = ", ".join(shown(op) for op in sorted(r.unsupported_ops)[:8])
+            console.print(f"{shown(r.path.name)}: not in the model: {named}")
         if r.first_mismatch:
             m = r.first_mismatch
-            console.print(
-                f"{r.path.name}: {m.trace} step {m.step} ({m.op}): {m.field}", markup=False
-            )
-            console.print(f"  recorded {m.expected}\n  model    {m.actual}", markup=False)
+            at = f"{shown(m.trace)} step {m.step} ({m.op}): {shown(m.field)}"
+            console.print(f"{shown(r.path.name)}: {at}", soft_wrap=True)
+            console.print(f"  recorded {shown(m.expected)}", soft_wrap=True)
+            console.print(f"  model    {shown(m.actual)}", soft_wrap=True)
     steps = sum(r.steps for r in reports)
     bad = sum(r.mismatched_steps + r.unsupported_steps for r in reports)
     console.print(f"{'FAIL' if bad else 'ok'}: {steps - bad:,} of {steps:,} steps agree")

@@ -13,12 +13,13 @@ from rich.table import Table
 
 from vmfuzz.campaign import Campaign, Stored, run_campaign
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import Duration, check_faults
+from vmfuzz.cli.options import Duration, FilePath, check_faults
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
 from vmfuzz.crashes import check_folder
 from vmfuzz.engines.interface import Plan
 from vmfuzz.engines.registry import ENGINE_NAMES, installed_engines
-from vmfuzz.report.block import finding_block
+from vmfuzz.errors import shown
+from vmfuzz.report.block import finding_block, replay_command
 from vmfuzz.trace import Expect
 from vmfuzz.trace_file import save
 from vmstore.clauses import CLAUSES
@@ -69,7 +70,7 @@ class Demo:
 @click.option("--seed", type=click.IntRange(0, (1 << 31) - 1), default=0, show_default=True)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     default="vmfuzz-out/demo",
     show_default=True,
     help="Folder for the finding.",
@@ -87,7 +88,7 @@ def command(seconds: float, fault: str, seed: int, out: Path, as_json: bool) -> 
     check_faults((fault,))
     check_folder(out)
     demo = Demo(fault)
-    console = Console(stderr=True, highlight=False) if as_json else result_console()
+    console = Console(stderr=True, highlight=False) if as_json else result_console(markup=True)
     plan = Plan(seconds=seconds, rng_seed=seed)
     _run_clean(demo, plan, console)
     _run_hunts(demo, replace(plan, seconds=_HUNT_SECONDS, faults=(fault,)), out, console)
@@ -168,9 +169,11 @@ def _explain(demo: Demo, out: Path, console: Console) -> None:
     demo.regression = out / f"{demo.fault}.trace"
     expect = (Expect(best.finding.clause, best.finding.step),)
     save(demo.regression, replace(best.trace, expect=expect))
-    console.print(f"\nfindings are in {out}; kept as a regression test, which passes", markup=False)
+    console.print(
+        f"\nfindings are in {shown(out)}; kept as a regression test, which passes", markup=False
+    )
     console.print("as long as the bug is found under this clause:\n")
-    console.print(f"$ vmfuzz replay {demo.regression}", markup=False, soft_wrap=True)
+    console.print(f"$ {replay_command(demo.regression)}", markup=False, soft_wrap=True)
     command = [sys.executable, "-m", "vmfuzz", "replay", str(demo.regression)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     demo.replay = done.returncode

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.text import Text
 
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import check_faults
+from vmfuzz.cli.options import FilePath, check_faults
 from vmfuzz.cli.output import print_json, result_console
-from vmfuzz.errors import VmfuzzError
+from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.report.story import Change, Chapter, Story, tell
 from vmfuzz.trace_file import load
 
@@ -19,7 +19,7 @@ _SUBJECT = 14  # columns
 
 
 @click.command("explain")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=FilePath())
 @click.option("--step", type=click.IntRange(min=0), help="Only this step, with what was live.")
 @click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
 @click.option("--strict", is_flag=True, help="Known upstream defects (quirks) are findings too.")
@@ -39,7 +39,9 @@ def command(
     check_faults(faults)
     trace = load(path)
     if step is not None and step >= len(trace.steps):
-        raise VmfuzzError(f"{path}: there is no step {step}; steps are 0 to {len(trace.steps) - 1}")
+        raise VmfuzzError(
+            f"{shown(path)}: there is no step {step}; steps are 0 to {len(trace.steps) - 1}"
+        )
     story = tell(trace, faults, strict=strict)
     chapters = story.chapters if step is None else (story.chapters[step],)
     if as_json:

@@ -5,16 +5,16 @@ from pathlib import Path
 import rich_click as click
 from rich.table import Table
 
-from vmfuzz.campaign import Campaign, StopOn, run_campaign
+from vmfuzz.campaign import Campaign, StopOn, run_campaign, store_missing
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import Duration, check_faults, world_from
+from vmfuzz.cli.options import Duration, FilePath, check_faults, world_from
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
 from vmfuzz.crashes import check_folder
 from vmfuzz.engines.interface import FEEDBACKS, Feedback, Plan
 from vmfuzz.engines.registry import ENGINE_NAMES, engine
-from vmfuzz.errors import VmfuzzError
+from vmfuzz.errors import HarnessError, VmfuzzError, shown
 from vmfuzz.oracle import CHECKS, parse_checks
-from vmfuzz.report.block import finding_block
+from vmfuzz.report.block import finding_block, replay_command
 from vmfuzz.trace_text import format_trace
 from vmstore.ops import GENERATED
 
@@ -60,7 +60,7 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
     type=click.Choice(FEEDBACKS),
     help="What atheris takes for news: bytecode branches, abstract state. [default: code]",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for findings.")
+@click.option("--out", type=FilePath(), help="Folder for findings.")
 @click.option(
     "--stop-on",
     type=click.Choice(["first", "new", "never"]),
@@ -114,17 +114,23 @@ def command(
         check_folder(out)
     campaign = Campaign()
     line = ProgressLine(campaign, plan.seconds, plan.steps)
-    interrupted = False
+    code, broken = None, None
     try:
         run_campaign(campaign, plan, names, stop_on=stop_on, out=out, on_progress=line)
     except KeyboardInterrupt:
-        interrupted = True
+        code = Exit.INTERRUPTED
+    except HarnessError as error:  # what was found before it is still shown
+        code, broken = Exit.HARNESS, error
     line.close()
-    code = Exit.INTERRUPTED if interrupted else exit_code(campaign)
+    if out is not None:
+        store_missing(campaign, plan, out)
+    code = code or exit_code(campaign)
     if as_json:
         print_json(as_document(campaign, plan, code))
     else:
         show(campaign, plan, out, code)
+    if broken is not None:
+        raise broken
     return int(code)
 
 
@@ -155,6 +161,7 @@ def as_document(campaign: Campaign, plan: Plan, code: Exit) -> dict[str, object]
                 "hits": stored.hits,
                 "new": stored.is_new,
                 "path": str(stored.path) if stored.path else None,
+                "problem": stored.problem or None,
                 "trace": format_trace(stored.minimized.trace),
                 "ops": len(stored.minimized.trace.steps),
                 "ops_found": stored.found.finding.step + 1,
@@ -172,7 +179,8 @@ def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
     console = result_console()
     for stored in campaign.findings.values():
         small = stored.minimized
-        console.print(finding_block(small.finding, small.trace), markup=False, soft_wrap=True)
+        block = finding_block(small.finding, small.trace, whole=stored.path is None)
+        console.print(block, markup=False, soft_wrap=True)
         length, shortest = stored.found.finding.step + 1, len(small.trace.steps)
         console.print(
             f"  found by {stored.found.engine} in {length} ops, minimized to {shortest}",
@@ -199,16 +207,22 @@ def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
 
 def last_lines(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> list[str]:
     """Return verdict, where the findings are, and the next command."""
+    amount = len(campaign.findings)
+    signatures = f"{amount} {'signature' if amount == 1 else 'signatures'}"
     if code is Exit.INTERRUPTED:
-        return [f"interrupted; {len(campaign.findings)} signatures found so far"]
+        return [f"interrupted; {signatures} found so far"]
     if code is Exit.INCONCLUSIVE:
         return [f"inconclusive: {campaign.unreproducible} findings did not replay"]
+    if code is Exit.HARNESS:
+        return [f"ended by an internal error; {signatures} found so far"]
     if code is Exit.CLEAN:
         checks = ", ".join(name for name in CHECKS if name in plan.checks)
         return [f"clean: nothing found (checked {checks} after every step)"]
     first = next(iter(campaign.findings.values()))
-    amount = len(campaign.findings)
-    verdict = f"FOUND {amount} {'signature' if amount == 1 else 'signatures'}"
+    verdict = f"FOUND {signatures}"
+    problems = [stored.problem for stored in campaign.findings.values() if stored.problem]
+    if problems:
+        return [verdict, f"NOT STORED: {problems[0]}"]
     if first.path is None:
         return [verdict, "not stored; next: run again with --out findings"]
-    return [verdict, f"stored in {out}", f"next: vmfuzz replay {first.path}"]
+    return [verdict, f"stored in {shown(out)}", f"next: {replay_command(first.path)}"]

@@ -5,11 +5,12 @@ from pathlib import Path
 import rich_click as click
 
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import check_faults
+from vmfuzz.cli.options import FilePath, check_faults
 from vmfuzz.cli.output import print_json, result_console
-from vmfuzz.errors import VmfuzzError
+from vmfuzz.cli.streams import note, write
+from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.minimize import Minimized, minimize
-from vmfuzz.report.block import finding_block
+from vmfuzz.report.block import finding_block, replay_command
 from vmfuzz.runner import run
 from vmfuzz.trace import Trace
 from vmfuzz.trace_file import load, save
@@ -18,9 +19,9 @@ from vmstore.faults import UnknownFault
 
 
 @click.command("minimize")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=FilePath())
 @click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
-@click.option("-o", "--output", "out", type=click.Path(path_type=Path), help="Write it to OUT.")
+@click.option("-o", "--output", "out", type=FilePath(), help="Write it to OUT.")
 @click.option("--strict", is_flag=True, help="Known upstream defects (quirks) are findings too.")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def command(
@@ -42,12 +43,12 @@ def command(
     try:
         found = run(trace, strict=strict).finding
     except UnknownFault as error:
-        raise VmfuzzError(f"{path}: {error}") from None
+        raise VmfuzzError(f"{shown(path)}: {error}") from None
     if found is None:
         return _nothing(path, trace, as_json=as_json)
     result = minimize(trace, strict=strict)
     if out is not None:
-        save(out, result.trace)
+        _save(out, result.trace)
     if as_json:
         print_json(_document(path, trace, result, out))
     else:
@@ -55,13 +56,21 @@ def command(
     return int(Exit.CLEAN)
 
 
+def _save(out: Path, trace: Trace) -> None:
+    """Write the result to `out`; when that fails it goes to stdout, for it may have taken long."""
+    try:
+        save(out, trace)
+    except VmfuzzError:
+        write(format_trace(trace))
+        raise
+
+
 def _nothing(path: Path, trace: Trace, *, as_json: bool) -> int:
     if as_json:
         print_json({"path": str(path), "signature": None, "ops_before": len(trace.steps)})
-    click.echo(
-        f"vmfuzz: {path}: the starting trace ({len(trace.steps)} ops) does not fail;"
-        " --fault plants a bug, `vmfuzz replay` shows what it does",
-        err=True,
+    note(
+        f"{shown(path)}: the starting trace ({len(trace.steps)} ops) does not fail;"
+        " --fault plants a bug, `vmfuzz replay` shows what it does"
     )
     return int(Exit.NOTHING)
 
@@ -84,16 +93,16 @@ def _document(path: Path, before: Trace, result: Minimized, out: Path | None) ->
 
 def _show(before: Trace, result: Minimized, out: Path | None) -> None:
     """The trace alone on stdout, so that it can be piped; or, with -o, the finding."""
-    shown = f"{len(before.steps)} ops to {len(result.trace.steps)} in {result.runs} runs"
+    work = f"{len(before.steps)} ops to {len(result.trace.steps)} in {result.runs} runs"
     if not result.is_minimal:
-        shown += "; not minimal: the work limit ended it"
+        work += "; not minimal: the work limit ended it"
     if out is None:
-        click.echo(format_trace(result.trace), nl=False)
-        click.echo(f"vmfuzz: {result.finding.signature}: {shown}", err=True)
+        write(format_trace(result.trace))
+        note(f"{result.finding.signature}: {work}")
         return
     console = result_console()
     block = finding_block(result.finding, result.trace, whole=True)
-    console.print(block, markup=False, soft_wrap=True)
-    console.print(f"\n{shown}", markup=False)
-    console.print(f"written to {out}", markup=False, soft_wrap=True)
-    console.print(f"next: vmfuzz replay {out}", markup=False, soft_wrap=True)
+    console.print(block, soft_wrap=True)
+    console.print(f"\n{work}")
+    console.print(f"written to {shown(out)}", soft_wrap=True)
+    console.print(f"next: {replay_command(out)}", soft_wrap=True)

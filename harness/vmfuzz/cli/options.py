@@ -1,6 +1,7 @@
 """Option values that more than one command takes."""
 
 import re
+from pathlib import Path
 from typing import Any, Final
 
 import rich_click as click
@@ -30,13 +31,29 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
+class FilePath(click.Path):
+    """A path. An empty one, from a variable that is not set, would mean the current folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the path. Errors: usage error for an empty one."""
+        if not str(value):
+            self.fail("the path is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def world_from(settings: tuple[str, ...]) -> tuple[World, frozenset[str]]:
     """Return the world that `KEY=VALUE` settings describe, and the keys. Errors: usage error."""
     chosen: dict[str, str] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
-            raise click.UsageError(f"--world {setting!r}: expected KEY=VALUE, such as frames=64")
+            problem = f"--world {setting[:40]!r}: expected KEY=VALUE, such as frames=64"
+            raise click.UsageError(problem)
+        if key in chosen:
+            raise click.UsageError(f"--world: {key[:40]!r} is given twice")
         chosen[key] = text
     try:
         return World.from_settings(chosen), frozenset(chosen)

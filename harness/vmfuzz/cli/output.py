@@ -2,27 +2,46 @@
 
 import json
 import sys
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Final
 
 from rich.console import Console
 
 from vmfuzz.campaign import Campaign
+from vmfuzz.cli.streams import mute, write
 from vmfuzz.engines.interface import Progress
 
 _PLAIN_EVERY: Final = 30.0
 _LIVE_EVERY: Final = 0.2
 
 
-def result_console() -> Console:
-    """Return the console of results; 100 columns where the width is unknown."""
+class _ResultConsole(Console):
+    def on_broken_pipe(self) -> None:
+        """Go on in silence: whoever closed the pipe still reads the exit code."""
+        mute(sys.stdout)
+
+
+def result_console(*, markup: bool = False) -> Console:
+    """Return the console of results; 100 columns where the width is unknown.
+
+    Without `markup`, brackets and colons in names stand for themselves.
+    """
     width = None if sys.stdout.isatty() else 100
-    return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False)
+    return _ResultConsole(
+        file=sys.stdout, width=width, highlight=False, markup=markup, emoji=markup
+    )
 
 
 def print_json(value: Any) -> None:  # any JSON value
     """Write one JSON document."""
-    print(json.dumps(value, indent=2))
+    write(json.dumps(value, indent=2) + "\n")
+
+
+class _ProgressConsole(Console):
+    def on_broken_pipe(self) -> None:
+        """Go on in silence."""
+        mute(sys.stderr)
 
 
 class ProgressLine:
@@ -31,7 +50,7 @@ class ProgressLine:
     def __init__(self, campaign: Campaign, seconds: float | None, steps: int | None) -> None:
         self.campaign = campaign
         self.limit = f"of {seconds:.0f}s" if seconds else f"of {steps:,} steps" if steps else ""
-        self.console = Console(file=sys.stderr, highlight=False)
+        self.console = _ProgressConsole(file=sys.stderr, highlight=False)
         self.started = monotonic()
         self.shown = self.started
 
@@ -48,12 +67,14 @@ class ProgressLine:
             f"{name}: {spent:.0f}s {self.limit}, {progress.steps:,} steps, {rate:,.0f}/s,"
             f" {len(self.campaign.findings)} findings"
         )
-        if live:
-            self.console.print(f"\r\x1b[2K{line}", end="", markup=False)
-        else:
-            self.console.print(line, markup=False)
+        self._print(f"\r\x1b[2K{line}" if live else line, end="" if live else "\n")
 
     def close(self) -> None:
         """Clear the live line."""
         if self.console.is_terminal:
-            self.console.print("\r\x1b[2K", end="")
+            self._print("\r\x1b[2K", end="")
+
+    def _print(self, text: str, end: str) -> None:
+        """Progress that cannot be shown must not end the run."""
+        with suppress(OSError):
+            self.console.print(text, end=end, markup=False)

@@ -4,33 +4,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import rich_click as click
-from rich.console import Console
 
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import check_faults
+from vmfuzz.cli.options import FilePath, check_faults
 from vmfuzz.cli.output import print_json, result_console
-from vmfuzz.errors import VmfuzzError
+from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.finding import Finding
+from vmfuzz.input_file import files_below
 from vmfuzz.report.block import finding_block
 from vmfuzz.runner import Run, as_expected, run
 from vmfuzz.trace import Trace
 from vmfuzz.trace_file import load
 from vmstore.faults import UnknownFault
 
+_SKIPPED = 5  # skipped steps named per file
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
-    """One replayed file. `verdict`: ok, FAIL, or ERROR when it could not be run."""
+    """What one file came to, rendered: the trace itself may be large, and files many.
 
-    path: Path
+    `verdict`: ok, FAIL, or ERROR when it could not be run.
+    """
+
     verdict: str
-    trace: Trace | None = None
-    run: Run | None = None
-    problem: str = ""
+    lines: list[str]
+    document: dict[str, object]
 
 
 @click.command("replay")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=FilePath())
 @click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
 @click.option(
     "--check",
@@ -56,25 +59,28 @@ def command(
     vmfuzz replay first.trace --fault segment-clone-misses-last
     """
     check_faults(faults)
-    files = trace_files(paths)
+    files = [file for path in paths for file in files_below(path, (".trace",))]
     if not files:
-        raise click.UsageError(f"no *.trace file in {', '.join(map(str, paths))}")
-    replayed = [_replay(path, faults, full=check == "full", strict=strict) for path in files]
+        raise click.UsageError(f"no *.trace file in {', '.join(map(shown, paths))}")
+    verdicts: dict[str, int] = {}
+    documents: list[dict[str, object]] = []
+    console = result_console()
+    for path in files:
+        item = _replay(path, faults, full=check == "full", strict=strict)
+        verdicts[item.verdict] = verdicts.get(item.verdict, 0) + 1
+        if as_json:
+            documents.append(item.document)
+        else:
+            console.print("\n".join(item.lines), soft_wrap=True)
+    good = verdicts.get("ok", 0)
     if as_json:
-        print_json({"traces": [_document(item) for item in replayed]})
+        print_json({"traces": documents})
     else:
-        _show(replayed)
-    if any(item.verdict == "ERROR" for item in replayed):
+        verdict = "ok" if good == len(files) else "FAIL"
+        console.print(f"{verdict}: {good} of {len(files)} as expected")
+    if "ERROR" in verdicts:
         return int(Exit.USAGE)
-    return int(Exit.FINDING if any(r.verdict == "FAIL" for r in replayed) else Exit.CLEAN)
-
-
-def trace_files(paths: tuple[Path, ...]) -> list[Path]:
-    """Return the trace files among `paths`, folders searched, in a fixed order."""
-    found: list[Path] = []
-    for path in paths:
-        found += sorted(path.rglob("*.trace")) if path.is_dir() else [path]
-    return found
+    return int(Exit.FINDING if "FAIL" in verdicts else Exit.CLEAN)
 
 
 def _replay(path: Path, faults: tuple[str, ...], *, full: bool, strict: bool) -> Replayed:
@@ -82,57 +88,59 @@ def _replay(path: Path, faults: tuple[str, ...], *, full: bool, strict: bool) ->
         trace = load(path)
         result = run(trace, faults=faults, full=full, strict=strict)
     except VmfuzzError as error:
-        return Replayed(path, "ERROR", problem=str(error))
+        return _error(path, str(error))
     except UnknownFault as error:
-        return Replayed(path, "ERROR", problem=f"{path}: {error}")
-    return Replayed(path, "ok" if as_expected(trace, result.finding) else "FAIL", trace, result)
+        return _error(path, f"{shown(path)}: {error}")
+    verdict = "ok" if as_expected(trace, result.finding) else "FAIL"
+    lines = _lines(path, verdict, result)
+    if verdict == "FAIL":
+        lines += _failure(trace, result.finding)
+    return Replayed(verdict, lines, _document(path, verdict, result))
 
 
-def _document(item: Replayed) -> dict[str, object]:
-    result: dict[str, object] = {"path": str(item.path), "verdict": item.verdict}
-    if item.problem:
-        result["problem"] = item.problem
-    if item.run is not None:
-        result["executed"] = item.run.executed
-        result["skipped"] = [{"step": at, "reason": why} for at, why in item.run.skipped.items()]
-        result["quirks"] = item.run.quirks
-        found = item.run.finding
-        result["finding"] = found and {
+def _error(path: Path, problem: str) -> Replayed:
+    document: dict[str, object] = {"path": str(path), "verdict": "ERROR", "problem": problem}
+    return Replayed("ERROR", [f"ERROR {problem}"], document)
+
+
+def _document(path: Path, verdict: str, result: Run) -> dict[str, object]:
+    found = result.finding
+    return {
+        "path": str(path),
+        "verdict": verdict,
+        "executed": result.executed,
+        "skipped": [{"step": at, "reason": why} for at, why in result.skipped.items()],
+        "quirks": result.quirks,
+        "finding": found
+        and {
             "signature": found.signature,
             "clause": found.clause,
             "op": found.op,
             "step": found.step,
             "witness": found.witness,
             "others": [violation.clause for violation in found.others],
-        }
-    return result
+        },
+    }
 
 
-def _show(replayed: list[Replayed]) -> None:
-    console = result_console()
-    for item in replayed:
-        detail = f"{item.run.executed} steps" if item.run else item.problem
-        if item.run and item.run.skipped:
-            detail += f", {len(item.run.skipped)} skipped"
-        if item.run and item.run.finding and item.verdict == "ok":
-            detail += f", {item.run.finding.signature} as expected"
-        line = item.problem if item.problem else f"{item.path}: {detail}"
-        console.print(f"{item.verdict:5} {line}", markup=False, soft_wrap=True)
-        for at, why in list(item.run.skipped.items())[:5] if item.run else ():
-            console.print(f"      step {at} skipped: {why}", markup=False)
-        if item.verdict == "FAIL" and item.run and item.trace:
-            _show_failure(console, item.trace, item.run.finding)
-    bad = sum(item.verdict != "ok" for item in replayed)
-    console.print(
-        f"{'FAIL' if bad else 'ok'}: {len(replayed) - bad} of {len(replayed)} as expected"
-    )
+def _lines(path: Path, verdict: str, result: Run) -> list[str]:
+    detail = f"{result.executed} steps"
+    if result.skipped:
+        detail += f", {len(result.skipped)} skipped"
+    if result.finding and verdict == "ok":
+        detail += f", {result.finding.signature} as expected"
+    skipped = list(result.skipped.items())[:_SKIPPED]
+    return [
+        f"{verdict:5} {shown(path)}: {detail}",
+        *(f"      step {at} skipped: {why}" for at, why in skipped),
+    ]
 
 
-def _show_failure(console: Console, trace: Trace, finding: Finding | None) -> None:
+def _failure(trace: Trace, finding: Finding | None) -> list[str]:
+    lines = []
     if trace.expect:
         wanted = ", ".join(f"{expect.clause} at {expect.step}" for expect in trace.expect)
-        console.print(
+        lines.append(
             f"      expected {wanted}, found {finding.signature if finding else 'nothing'}"
         )
-    if finding is not None:
-        console.print(finding_block(finding, trace), markup=False, soft_wrap=True)
+    return lines if finding is None else [*lines, finding_block(finding, trace)]

@@ -29,8 +29,8 @@ MEMORY_MB: Final = 2048
 _GRACE: Final = 15.0  # seconds that a child may take to end by itself
 _MAX_LINE: Final = 4 << 20
 _EXITS: Final = {
-    70: ("timeout-*", f"one input ran for more than {TIMEOUT} s"),
-    71: ("oom-*", f"one input needed more than {MEMORY_MB} MB"),
+    70: ("timeout-*", "one input ran for more than {limits.timeout} s"),
+    71: ("oom-*", "one input needed more than {limits.memory_mb} MB"),
     77: ("crash-*", "an exception escaped from the target"),
 }
 MISSING: Final = (
@@ -57,11 +57,11 @@ class AtherisEngine:
 
     name = "atheris"
 
-    def __init__(self, limits: Limits | None = None, seeds: int = SEEDS) -> None:
+    def __init__(self, limits: Limits | None = None, seeds: int | None = None) -> None:
         if not is_installed():
             raise VmfuzzError(MISSING)
         self.limits = limits or Limits()
-        self.seeds = seeds
+        self.seeds = SEEDS if seeds is None else seeds
 
     def run(self, plan: Plan, progress: Progress, tick: Callable[[], None]) -> Iterator[Found]:
         """Run until the plan's limits, yielding findings as they come.
@@ -136,11 +136,17 @@ class AtherisEngine:
             return
         if code in {130, -signal.SIGINT}:
             raise KeyboardInterrupt
-        pattern, problem = _EXITS.get(code, ("*", f"the atheris child ended with code {code}"))
+        pattern, text = _EXITS.get(code, ("*", f"the atheris child {_ended(code)}"))
+        problem = text.format(limits=self.limits)
         artifacts = sorted((folder / "artifacts").glob(pattern))
         if artifacts:
             problem += f"; the trace is kept in {_keep(artifacts[0].read_bytes(), plan, target)}"
         raise HarnessError(f"{problem}{child.last_words()}")
+
+
+def _ended(code: int) -> str:
+    """Return how a process ended, from its exit code."""
+    return f"ended with code {code}" if code >= 0 else f"was killed by signal {-code}"
 
 
 def _deadline(plan: Plan, started: float) -> float | None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from random import Random
+from tempfile import TemporaryDirectory
 from time import monotonic
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as with_seed
+from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.stateful import run_state_machine_as_test
 
 from vmfuzz.engines.interface import Found, Plan, Progress
@@ -31,6 +33,14 @@ class HypothesisEngine:
 
     def run(self, plan: Plan, progress: Progress, tick: Callable[[], None]) -> Iterator[Found]:
         """Run until the plan's limits, yielding the first finding of each round."""
+        with TemporaryDirectory(prefix="vmfuzz-hypothesis-") as home:
+            set_hypothesis_home_dir(home)  # else it leaves a folder where the user stands
+            try:
+                yield from self._rounds(plan, progress, tick)
+            finally:
+                set_hypothesis_home_dir(None)
+
+    def _rounds(self, plan: Plan, progress: Progress, tick: Callable[[], None]) -> Iterator[Found]:
         started = monotonic()
         rng = Random(plan.rng_seed)
         machine = _machine_for(plan, progress)

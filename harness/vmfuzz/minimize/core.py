@@ -75,7 +75,8 @@ def minimize(
     result = _numbered(shrinker.trace)
     finding = run(result, checks=checks, strict=strict).finding
     assert finding is not None
-    expect = tuple(replace(e, step=finding.step) for e in trace.expect[:1])
+    met = [e for e in trace.expect if e.clause == finding.clause] or trace.expect
+    expect = tuple(replace(e, step=finding.step) for e in met[:1])
     result = replace(result, faults=trace.faults, comment=trace.comment, expect=expect)
     return Minimized(result, finding, shrinker.runs, shrinker.executed, is_minimal)
 

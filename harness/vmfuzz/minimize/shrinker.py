@@ -48,7 +48,7 @@ class Shrinker:
         return True
 
     def _run(self, trace: Trace) -> Run:
-        if self.executed >= self.max_steps:
+        if self.runs and self.executed >= self.max_steps:
             raise Exhausted
         result = run(trace, checks=self.checks, strict=self.strict)
         self.runs += 1

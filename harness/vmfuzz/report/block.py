@@ -1,5 +1,7 @@
 """The finding block: the one rendering of a finding, in terminal, tests, files and reports."""
 
+from pathlib import PurePath
+from shlex import quote
 from typing import Final
 
 from vmfuzz.finding import Finding
@@ -28,6 +30,15 @@ def finding_block(finding: Finding, trace: Trace, *, whole: bool = False) -> str
         lines.append(f"  also broken: {others}{more}")
     lines += ["", *_steps(finding, trace, whole=whole)]
     return "\n".join(lines)
+
+
+def replay_command(path: PurePath) -> str:
+    """Return the command that repeats a stored trace, fit to be pasted into a shell."""
+    text = str(path)
+    if text.isprintable():
+        return f"vmfuzz replay {quote(text)}"
+    plain = text.replace("\\", r"\\").replace("'", r"\'")
+    return f"vmfuzz replay $'{''.join(c if c.isprintable() else ascii(c)[1:-1] for c in plain)}'"
 
 
 def _steps(finding: Finding, trace: Trace, *, whole: bool) -> list[str]:

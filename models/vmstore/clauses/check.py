@@ -1,6 +1,7 @@
 """Which clause is broken? The full check over everything, and the same over a footprint.
 
 Report order is registration order, then the order of the subjects (slots by index, handles by id).
+Cursors over page tables are few: all are looked at after every step.
 """
 
 from collections.abc import Container, Iterable, Iterator
@@ -15,18 +16,19 @@ from vmstore.clauses import (
     lists,
     meaning,
     structural,
+    tables,
     vm_io,
 )
+from vmstore.clauses.io_cases import ContentsCase, VioCase
+from vmstore.clauses.nodes import Touched, all_nodes, node_cases, place_cases, touched_nodes
 from vmstore.clauses.registry import (
     Clause,
-    ContentsCase,
     CursorCase,
     ListCase,
     PageCase,
     Scope,
     SegmentCase,
     StoreCase,
-    VioCase,
     slot_case,
 )
 from vmstore.clauses.touched_io import IoSubjects, all_io, touched_io
@@ -40,6 +42,7 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     *handles.CLAUSES,
     *lists.CLAUSES,
     *meaning.CLAUSES,
+    *tables.CLAUSES,
     *vm_io.CLAUSES,
 )
 GROUPS: Final = ("invariants", "extra", "view")
@@ -70,6 +73,7 @@ class Subjects:
     uniques: list[int]
     lists: list[int]
     cursors: list[int]
+    nodes: Touched
     io: IoSubjects
     has_store: bool = True
 
@@ -84,6 +88,7 @@ def everything(state: State) -> Subjects:
         uniques=sorted(store.unique_frames),
         lists=sorted(view.lists),
         cursors=sorted(view.lcursors),
+        nodes=all_nodes(state),
         io=all_io(state),
     )
 
@@ -103,6 +108,7 @@ def footprint(state: State) -> Subjects:
         uniques=sorted(fresh["unique"] & store.unique_frames.keys()),
         lists=sorted(held & view.lists.keys()),
         cursors=sorted(set(view.touched_cursors) & view.lcursors.keys()),
+        nodes=touched_nodes(state),
         io=touched_io(state),
     )
 
@@ -131,6 +137,8 @@ def cases(state: State, subjects: Subjects) -> dict[Scope, list[Any]]:
             *(ContentsCase(state, "buf", buf) for buf in subjects.io.bufs),
         ],
         "store": [StoreCase(state)] if subjects.has_store else [],
+        "node": node_cases(state, subjects.nodes),
+        "place": place_cases(state),
     }
 
 

@@ -6,6 +6,7 @@ The conjunction of the clauses, flattened for the hot loop. False means that som
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.cells import NONE, Slot
+from vmstore.clauses.nodes import all_nodes, node_cases, node_holds, nodes_hold, places_hold
 from vmstore.clauses.touched_io import all_io, io_holds, touched_io
 from vmstore.owner import SlotOwner
 from vmstore.step import State
@@ -40,6 +41,10 @@ def footprint_holds(state: State) -> bool:
     is_io = view.contents.stamp == store.stamp or machine.io.memory.stamp == cells.stamp
     if is_io and not io_holds(state, touched_io(state)):
         return False
+    if (machine.nodes.journal or view.spaces.touched) and not nodes_hold(state):
+        return False
+    if (view.spaces.cursors or view.spaces.ptcursors) and not places_hold(state):
+        return False
     return not view.touched_cursors or all(
         _cursor_holds(state, handle) for handle in view.touched_cursors
     )
@@ -61,6 +66,8 @@ def everything_holds(state: State) -> bool:
         and all(_handle_holds(state, UNIQUE, handle) for handle in store.unique_frames)
         and all(list_holds(state, held) for held in view.lists.values())
         and all(_cursor_holds(state, handle) for handle in view.lcursors)
+        and all(node_holds(case) for case in node_cases(state, all_nodes(state)))
+        and places_hold(state)
         and io_holds(state, all_io(state))
     )
 

@@ -9,7 +9,7 @@ _V: Final[Group] = "view"
 
 
 def _page(c: SlotCase) -> tuple[str, int]:
-    default = ("pt", 0) if c.owner.usage == "PageTable" and c.owner.links else ("", 0)
+    default = ("pt", 0) if c.owner.usage == "PageTable" and c.owner.references() else ("", 0)
     return c.state.view.pages.get(c.slot.index, default)
 
 

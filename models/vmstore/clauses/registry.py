@@ -4,18 +4,33 @@ A clause without status holds as the specification says it, under every profile.
 its own formula and an id with a prime; an expected failure names the known defect that breaks it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from vmstore.arch import LINEAR_BASE, PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
+from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.cells import ListHead, Slot
+from vmstore.exec.space_state import Cursor
+from vmstore.node_cells import Node
 from vmstore.owner import SlotOwner
 from vmstore.step import State
 from vmstore.store import SegmentEntry
 from vmstore.view.state import ListView
+from vmstore.view.tables import Place, Table
 
-Scope = Literal["slot", "frame", "segment", "unique", "list", "cursor", "vio", "contents", "store"]
+Scope = Literal[
+    "slot",
+    "frame",
+    "segment",
+    "unique",
+    "list",
+    "cursor",
+    "vio",
+    "contents",
+    "store",
+    "node",
+    "place",
+]
 Group = Literal["invariants", "extra", "view"]
 Status = Literal["holds", "adapted", "expected-fail"]
 
@@ -29,6 +44,8 @@ SCOPES: Final[tuple[Scope, ...]] = (
     "vio",
     "contents",
     "store",
+    "node",
+    "place",
 )
 
 
@@ -145,64 +162,6 @@ class CursorCase:
         return f"{self.handle} stands on page {self.current}, its position is page {self.expected}"
 
 
-class VioCase:
-    """One reader or writer: its entry in the store, and the handle that the code has."""
-
-    __slots__ = ("entry", "handle", "held", "state")
-
-    def __init__(self, state: State, vio: int) -> None:
-        io = state.machine.io
-        number = vio // 2
-        self.state = state
-        self.entry = state.view.store.vm_ios[vio]
-        self.handle = f"w{number}" if vio % 2 else f"r{number}"
-        self.held = (io.writers if vio % 2 else io.readers).get(number)
-
-    @property
-    def user_limit(self) -> int:
-        """Where the user memory that readers and writers reach ends."""
-        return self.state.machine.spaces.geometry.user_end - PAGE_SIZE
-
-    def left(self) -> tuple[int, int] | None:
-        """Return the range that the code has left, in offsets of the owner's place."""
-        if self.held is None:
-            return None
-        place, number = self.entry.owner.place
-        base = LINEAR_BASE if place == "memory" else 0
-        if place == "buf":
-            base = self.state.machine.io.bufs[number][0]
-        return self.held.cursor - base, self.held.end - base
-
-    def describe(self) -> str:
-        """Return the handle in one line."""
-        e, o = self.entry, self.entry.owner
-        of = "kernel memory" if e.vm_space is None else f"space {e.vm_space}"
-        return (
-            f"{e.kind} {self.handle} of {of}, {'fallible' if o.is_fallible else 'infallible'}:"
-            f" {o.place[0]} {o.start:#x}..{o.end:#x} left of {e.length:#x} bytes at {e.vaddr:#x}"
-        )
-
-
-class ContentsCase:
-    """The bytes of one page or buffer, as memory holds them and as the ops wrote them."""
-
-    __slots__ = ("expected", "found", "name")
-
-    def __init__(self, state: State, kind: Literal["page", "buf"], number: int) -> None:
-        io, contents = state.machine.io, state.view.contents
-        if kind == "page":
-            self.name = f"page {number * PAGE_SIZE:#x}"
-            self.found, self.expected = io.memory.page(number), contents.page(number)
-        else:
-            self.name = f"buffer b{number}"
-            self.found = io.memory.read(*io.bufs[number])
-            self.expected = bytes(contents.bufs[number])
-
-    def describe(self) -> str:
-        """Return which bytes are meant."""
-        return self.name
-
-
 class StoreCase:
     """The whole state, for clauses about key sets."""
 
@@ -215,6 +174,52 @@ class StoreCase:
         """Return what the key sets amount to."""
         owners = self.state.view.store.owners
         return f"{len(owners)} slot owners looked at, world of {self.state.world.pages} pages"
+
+
+class NodeCase:
+    """One page-table node, seen from both sides, and the entries to look at."""
+
+    __slots__ = ("geometry", "indices", "node", "state", "table")
+
+    def __init__(self, state: State, node: Node, table: Table, indices: Collection[int]) -> None:
+        self.state = state
+        self.geometry = state.machine.spaces.geometry
+        self.node = node
+        self.table = table
+        self.indices = indices
+
+    def is_kernels(self, index: int) -> bool:
+        """Whether the entry is one that a space's root has in common with the kernel's."""
+        return self.table.shares_kernel and index >= self.table.config.end_index
+
+    def describe(self) -> str:
+        """Return both sides in one line."""
+        n, t = self.node, self.table
+        return (
+            f"node {n.index * PAGE_SIZE:#x}: level={n.level} nr_children={n.children}"
+            f" stray={n.stray} locked={n.locked}; table of {len(t.entries)} entries at level"
+            f" {t.level}, {'held' if t.holder else 'free'}{', cut out' if t.is_cut else ''}"
+        )
+
+
+class PlaceCase:
+    """One cursor over a page table, seen from both sides."""
+
+    __slots__ = ("cursor", "handle", "place", "state")
+
+    def __init__(self, state: State, handle: str, cursor: Cursor, place: Place) -> None:
+        self.state = state
+        self.handle = handle
+        self.cursor = cursor
+        self.place = place
+
+    def describe(self) -> str:
+        """Return both positions in one line."""
+        c, p = self.cursor, self.place
+        return (
+            f"{self.handle} over {c.start:#x}..{c.end:#x} is at {c.va:#x} on level {c.level};"
+            f" expected {p.va:#x} on level {p.level}"
+        )
 
 
 def slot_case(state: State, index: int) -> SlotCase:

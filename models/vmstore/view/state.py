@@ -7,6 +7,7 @@ from vmstore.outcome import IN_USE, NOT_ALIGNED, OUT_OF_BOUND, UNIQUE, UNUSED, E
 from vmstore.owner import SlotOwner
 from vmstore.store import VmStore
 from vmstore.view.contents import Contents
+from vmstore.view.tables import Spaces, Table
 from vmstore.world import World
 
 Page = tuple[str, int]  # metadata kind and payload
@@ -69,6 +70,7 @@ class View:
         "reports_dealloc",
         "rolls_back",
         "slice_checks_offsets",
+        "spaces",
         "store",
         "top_page_accepted",
         "touched_cursors",
@@ -78,6 +80,7 @@ class View:
     def __init__(self, world: World) -> None:
         self.store = VmStore(world)
         self.contents = Contents()
+        self.spaces = Spaces(world)
         self.frames = world.frames
         self.max_paddr = world.max_paddr
         self.rc_max = world.rc_max
@@ -130,11 +133,47 @@ class View:
 
     def retire(self, owner: SlotOwner, *, freed: bool = True) -> None:
         """Record that the page lost its last reference: hook, then the allocator is told."""
+        if owner.usage == "PageTable":
+            self._retire_table(owner)
+            return
         kind, val = self.pages.pop(owner.index, ("", 0))
         owner.parked = True
         self.show_on_drop(owner.index, kind, val)
-        if freed and self.reports_dealloc and owner.index < self.frames:
+        if freed and owner.index >= self.frames:
+            self.spaces.pool.give_back(owner.index)
+        elif freed and self.reports_dealloc:
             self.events.append(("freed", owner.index * PAGE_SIZE))
+
+    def _retire_table(self, owner: SlotOwner) -> None:
+        """Record that a table went, and the references of its entries with it, ascending."""
+        owner.usage = "Unused"
+        table = self.spaces.tables.pop(owner.index)
+        for _, entry in sorted(table.entries.items()):
+            if isinstance(entry, Table):
+                below = self.store.owner(entry.page)
+                below.links -= 1
+            elif entry.is_tracked:
+                below = self.store.owner_at(entry.paddr)
+                below.mappings -= 1
+            else:
+                continue
+            self.store.touch(below)
+            self.retire_if_last(below)
+        self.spaces.pool.give_back(owner.index)
+
+    def let_go(self, batch: list[SlotOwner]) -> None:
+        """Give deferred references back: at once, or with the next end of a grace period."""
+        if self.spaces.defers:
+            self.spaces.waiting.append(batch)
+        else:
+            self.end_deferral(batch)
+
+    def end_deferral(self, batch: list[SlotOwner]) -> None:
+        """Give deferred references back, in order."""
+        for owner in batch:
+            owner.deferred -= 1
+            self.store.touch(owner)
+            self.retire_if_last(owner)
 
     def retire_if_last(self, owner: SlotOwner) -> None:
         """Retire the page if nothing refers to it any more."""

@@ -1,0 +1,88 @@
+"""What flushes must be seen: requests add up to spans or to everything, CPU by CPU.
+
+The view keeps no queues of other CPUs: they serve their interrupts at once, so that they are empty
+between two ops.
+"""
+
+from typing import Final
+
+from vmstore.arch import PAGE_SIZE, U64_MASK
+from vmstore.outcome import Unwinding
+from vmstore.owner import SlotOwner
+from vmstore.view.state import View
+from vmstore.view.tables import Queue, SpaceView
+
+LIMIT: Final = 32  # pages; so many are flushed as everything
+EVERYTHING: Final = (0, LIMIT)
+
+
+def page_span(v: View, va: int) -> tuple[int, int]:
+    """Return the span that a request for the page at `va` means: low bits are taken for a count.
+
+    Errors: debug panic where these bits are no legal count.
+    """
+    word = va | 1
+    if word == U64_MASK:
+        return EVERYTHING
+    if v.asserts and word % PAGE_SIZE >= LIMIT:
+        raise Unwinding("flush-op-page-count")
+    return word & ~0x3F, word & 0x3F
+
+
+def range_span(start: int, end: int) -> tuple[int, int]:
+    """Return the span of a range. Errors: panic where an end is unaligned, where it is empty."""
+    if start % PAGE_SIZE or end % PAGE_SIZE:
+        raise Unwinding("range-unaligned")
+    if start >= end:
+        raise Unwinding("range-empty")
+    return start, min((end - start) // PAGE_SIZE, LIMIT)
+
+
+def add(queue: Queue, span: tuple[int, int], kept: SlotOwner | None = None) -> None:
+    """Let a flush wait, and `kept` with it."""
+    if kept is not None:
+        queue.kept.append(kept)
+    queue.spans.append(span)
+    if queue.is_all or sum(pages for _, pages in queue.spans) >= LIMIT:
+        queue.is_all = True
+        queue.spans.clear()
+
+
+def dispatch(v: View, space: SpaceView, queue: Queue) -> None:
+    """Flush where the space is active, other CPUs first; then let go of what was kept.
+
+    Each other CPU holds on to what was kept for as long as its own flush takes.
+    """
+    if not queue.spans and not queue.is_all:
+        return
+    here = v.spaces.cpu
+    others = sorted(space.active_on - {here})
+    for owner in queue.kept * len(others):
+        owner.deferred += 1
+    for cpu in others:
+        v.events.append(("ipi", here, cpu))
+        _show(v, cpu, queue)
+        if queue.kept:
+            v.let_go(list(queue.kept))
+    if here in space.active_on:
+        _show(v, here, queue)
+    forget(v, queue)
+
+
+def _show(v: View, cpu: int, queue: Queue) -> None:
+    if queue.is_all:
+        v.events.append(("tlb_all", cpu))
+    for start, pages in queue.spans:
+        if pages == 1:
+            v.events.append(("tlb_addr", cpu, start))
+        else:
+            v.events.append(("tlb_range", cpu, start, start + pages * PAGE_SIZE & U64_MASK))
+
+
+def forget(v: View, queue: Queue) -> None:
+    """Empty the queue without a flush; what was kept is let go of as one batch."""
+    kept, queue.kept = queue.kept, []
+    queue.spans.clear()
+    queue.is_all = False
+    if kept:
+        v.let_go(kept)

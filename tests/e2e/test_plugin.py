@@ -1,0 +1,181 @@
+"""The pytest plugin in pytest runs of its own: inert by default, clear when a trace fails."""
+
+import re
+import shlex
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+FAULT = "segment-clone-misses-last"
+BROKEN = "ACCT.3c"
+STEPS = "s0 = segment_from_unused(start=0x0, end=0x1000)\ns1 = segment_clone(segment=s0)\n"
+CLEAN = f"#vmfuzz-trace 1\nworld\n{STEPS}"
+FAILS = f"#vmfuzz-trace 1\nworld\nfault {FAULT}\n{STEPS}"
+KNOWN = f"#vmfuzz-trace 1\nworld\nfault {FAULT}\nexpect {BROKEN} at 1\n{STEPS}"
+SETTINGS = "[pytest]\nvmfuzz_corpora = corpus\n"
+
+
+@pytest.fixture
+def corpus(pytester: pytest.Pytester) -> Path:
+    """A project whose `corpus` is replayed, and a trace outside of it that is not."""
+    pytester.makeini(SETTINGS)
+    (pytester.path / "elsewhere.trace").write_text(FAILS)
+    folder = pytester.path / "corpus"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "clean.trace").write_text(CLEAN)
+    (folder / "deep" / "known.trace").write_text(KNOWN)
+    return folder
+
+
+def test_without_its_option_the_plugin_collects_nothing_and_imports_nothing(
+    pytester: pytest.Pytester,
+) -> None:
+    (pytester.path / "fails.trace").write_text(FAILS)
+    pytester.makepyfile(
+        test_other="""
+        import sys
+
+        def test_other_people_do_not_pay():
+            assert not {"vmstore", "vmfuzz.runner", "rich", "click"} & set(sys.modules)
+        """
+    )
+    result = pytester.runpytest_subprocess()
+
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*vmfuzz_corpora*")
+
+
+@pytest.mark.usefixtures("corpus")
+def test_every_trace_below_a_configured_folder_is_an_item(pytester: pytest.Pytester) -> None:
+    listed = pytester.runpytest_inprocess("--collect-only", "-q")
+    ran = pytester.runpytest_inprocess("-v")
+
+    items = ["corpus/clean.trace::replay", "corpus/deep/known.trace::replay"]
+    assert [line for line in listed.outlines if "::" in line] == items
+    ran.assert_outcomes(passed=2)
+    ran.stdout.fnmatch_lines([f"{item} PASSED*" for item in items])
+
+
+@pytest.mark.usefixtures("corpus")
+@pytest.mark.parametrize("chosen", [["corpus/deep/known.trace::replay"], ["-k", "known"]])
+def test_an_item_can_be_chosen(pytester: pytest.Pytester, chosen: list[str]) -> None:
+    result = pytester.runpytest_inprocess(*chosen)
+
+    result.assert_outcomes(passed=1, deselected=len(chosen) - 1)
+
+
+def test_a_failure_shows_the_finding_its_line_and_a_command_that_repeats_it(
+    pytester: pytest.Pytester, corpus: Path
+) -> None:
+    (corpus / "it fails.trace").write_text(FAILS)
+
+    result = pytester.runpytest_inprocess()
+
+    result.assert_outcomes(passed=2, failed=1)
+    output = result.stdout.str()
+    assert "\ncorpus/it fails.trace:5: ACCT.3c violated at step 1 (segment_clone): " in output
+    assert "\n  >   1  s1 = segment_clone(segment=s0)\n" in output
+    assert "Traceback" not in output
+    (command,) = (line for line in output.splitlines() if line.startswith("repeat: vmfuzz "))
+    repeated = pytester.run(sys.executable, "-m", *shlex.split(command)[1:])
+    assert repeated.ret == 1
+    repeated.stdout.fnmatch_lines(["FAIL  corpus/it fails.trace: 2 steps"])
+
+
+WRONG = {  # the text, the line that is named, the message
+    "step": (KNOWN.replace("at 1", "at 0"), "6", "expected was ACCT.3c at 0"),
+    "clause": (KNOWN.replace(BROKEN, "XTRA.2"), "6", "expected was XTRA.2 at 1"),
+    "nothing": (KNOWN.replace(f"fault {FAULT}\n", ""), "", "expected ACCT.3c at 1, found nothing"),
+    "outcome": (CLEAN.replace("=s0)", "=s0) => err Busy"), "4", "EXPECT failed at step 1"),
+    "fault": (KNOWN.replace(FAULT, "segment-clone"), "", "unknown fault 'segment-clone'"),
+    "syntax": (CLEAN.replace("s0 =", "s0 +"), "3:1", "not an op line"),
+    "op": (CLEAN.replace("segment_clone", "segment_clown"), "4:6", "unknown op 'segment_clown'"),
+    "empty": ("", "1:1", "not a trace"),
+    "bytes": ("\xff", "", "not UTF-8 text (byte 0)"),
+}
+
+
+def test_what_is_wrong_with_a_trace_is_named_with_its_line(pytester: pytest.Pytester) -> None:
+    pytester.makeini(SETTINGS)
+    folder = pytester.mkdir("corpus")
+    for name, (text, _, _) in WRONG.items():
+        (folder / f"{name}.trace").write_text(text, encoding="latin-1")
+
+    result = pytester.runpytest_inprocess("-rN")
+
+    result.assert_outcomes(failed=len(WRONG))
+    output = result.stdout.str()
+    assert "Traceback" not in output
+    assert ".py:" not in output
+    blocks = re.split(r"\n_+ replay of (\w+)\.trace _+\n", output)
+    shown = dict(zip(blocks[1::2], blocks[2::2], strict=True))
+    for name, (_, line, message) in WRONG.items():
+        assert f"corpus/{name}.trace:{line and line + ':'} " in shown[name]
+        assert message in shown[name]
+
+
+def test_a_folder_that_is_not_there_is_named(pytester: pytest.Pytester) -> None:
+    pytester.makeini(SETTINGS)
+    pytester.makepyfile("def test_something(): pass")
+
+    result = pytester.runpytest_inprocess()
+
+    result.assert_outcomes(passed=1)
+    missing = pytester.path / "corpus"
+    result.stdout.fnmatch_lines([f"vmfuzz_corpora: {missing} is no folder, so no trace below*"])
+
+
+@pytest.mark.usefixtures("corpus")
+def test_nothing_about_the_plugin_needs_leniency(pytester: pytest.Pytester) -> None:
+    strict = ("--strict-markers", "--strict-config", "-W", "error")
+
+    pytester.runpytest_inprocess(*strict).assert_outcomes(passed=2)
+
+
+@pytest.mark.usefixtures("corpus")
+def test_the_plugin_can_be_switched_off(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_inprocess("-p", "no:vmfuzz")
+
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def test_the_last_failed_trace_can_be_run_again(pytester: pytest.Pytester, corpus: Path) -> None:
+    (corpus / "bad.trace").write_text(FAILS)
+    pytester.runpytest_inprocess().assert_outcomes(passed=2, failed=1)
+
+    pytester.runpytest_inprocess("--lf").assert_outcomes(failed=1)
+    (corpus / "bad.trace").write_text(CLEAN)
+    pytester.runpytest_inprocess("--lf").assert_outcomes(passed=1)
+
+
+def test_a_junit_report_names_clause_and_op(pytester: pytest.Pytester, corpus: Path) -> None:
+    (corpus / "bad.trace").write_text(FAILS)
+
+    pytester.runpytest_inprocess("--junitxml=report.xml").assert_outcomes(passed=2, failed=1)
+
+    cases = ElementTree.parse(pytester.path / "report.xml").getroot().findall(".//testcase")
+    properties = {
+        case.attrib["classname"]: [
+            (p.attrib["name"], p.attrib["value"]) for p in case.iter("property")
+        ]
+        for case in cases
+    }
+    broken = [("vmfuzz_clause", "ACCT.3c"), ("vmfuzz_op", "segment_clone")]
+    assert list(properties.values()) == [broken, [], broken]
+    assert [case.find("failure") is not None for case in cases] == [True, False, False]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("xdist"), reason="pytest-xdist is not installed")
+def test_traces_can_run_in_parallel(pytester: pytest.Pytester, corpus: Path) -> None:
+    (corpus / "bad.trace").write_text(FAILS)
+
+    result = pytester.runpytest_subprocess("-n", "2")
+
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["corpus/bad.trace:5: ACCT.3c violated*"])

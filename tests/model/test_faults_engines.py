@@ -1,0 +1,43 @@
+"""Every planted bug is found by the other engines too, within a minute."""
+
+from collections.abc import Callable
+
+import pytest
+
+from vmfuzz.engines.atheris_engine import AtherisEngine, is_installed
+from vmfuzz.engines.hypothesis_engine import HypothesisEngine
+from vmfuzz.engines.interface import Plan, Progress
+from vmstore.faults import FAULT_BY_ID, PLANTED
+
+SECONDS = 60.0
+# Bugs that need long traces or small limits, out of reach of a general generator in this time.
+DEEP = {
+    *("linux-zero-page-pins", "saturation-one-early", "list-id-overflow", "contains-any-tag"),
+    *("insert-front-keeps-front", "take-current-keeps-prev", "take-current-keeps-links"),
+    *("take-current-steps-back", "move-next-skips-ghost", "list-drop-keeps-last"),
+}
+EVERY = [fault.id for fault in PLANTED]
+
+
+def is_found(engine: Callable[[], AtherisEngine | HypothesisEngine], fault: str) -> bool:
+    plan = Plan(seconds=SECONDS, rng_seed=1, faults=(fault,))
+    found = engine().run(plan, Progress(), lambda: None)
+    return any(one.finding.clause == FAULT_BY_ID[fault].clause for one in found)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not is_installed(), reason="atheris is not installed")
+@pytest.mark.parametrize("fault", EVERY)
+def test_atheris_finds_the_bug_under_its_clause(fault: str) -> None:
+    assert is_found(AtherisEngine, fault)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [fault for fault in EVERY if fault not in DEEP])
+def test_hypothesis_finds_the_shallow_bug_under_its_clause(fault: str) -> None:
+    assert is_found(HypothesisEngine, fault)
+
+
+def test_the_deep_bugs_are_a_small_part_of_all() -> None:
+    assert set(EVERY) >= DEEP
+    assert len(DEEP) < len(EVERY) / 5
