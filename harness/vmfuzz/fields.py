@@ -46,8 +46,8 @@ from vmstore.ids import (
 )
 from vmstore.payload import pattern
 
-_NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]{1,64}|[0-9]{1,64}").fullmatch
 _SHORT: Final = 8  # a payload up to this length is written out even if it is a pattern
+_NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]{1,64}|[0-9]{1,64}").fullmatch
 COUNT_NAMES: Final = ("MAX", "MAX-1", "MAX+1", "UNUSED", "UNIQUE")
 
 

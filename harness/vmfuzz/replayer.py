@@ -69,7 +69,7 @@ class Replayer:
         return outcome
 
     def step(self, op: Op) -> dict[str, Json]:
-        """Run one op. Requires: its handles are live. Returns `out`, `slots`, `ev`, `mem`, `rw`."""
+        """Run one op. Requires: its handles are live. Returns what its recording has."""
         self.state.begin_step()
         outcome = execute(self.state.machine, op)
         declaration = DECLARATIONS[type(op)]

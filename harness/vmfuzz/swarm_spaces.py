@@ -26,7 +26,7 @@ from vmstore.ids import (
 from vmstore.ops import Declaration, cursor, page_table
 from vmstore.view.tables import Leaf, Place
 
-SPACE_AREAS: Final = ("vm_space", "cursor")
+SPACE_AREAS: Final = ("vm_space", "cursor", "space_io")
 TABLE_AREAS: Final = ("page_table", "pt_cursor")
 _CURSOR: Final = KINDS.index("cursor")
 _PTCURSOR: Final = KINDS.index("ptcursor")
@@ -267,6 +267,17 @@ _DEVICE_FIELDS: Final[dict[str, Callable[[Drawing], int]]] = {
 }
 
 
+def _user_address(g: Drawing) -> int:
+    """Draw an address in a page of the pool, mostly at its start."""
+    return _va(g) + (0, 0, 8, 4088)[g.draw() % 4] & U64_MASK
+
+
+def _user_length(g: Drawing) -> int:
+    choice = g.draw()
+    lengths = (8, 16, 64, PAGE_SIZE, PAGE_SIZE + 8, 4, 0)
+    return lengths[choice % len(lengths)] if choice < RARE else (U64_MASK, 1 << 47)[choice % 2]
+
+
 def space_plan(
     declaration: Declaration, guard: Guard | None, fields: Fields
 ) -> tuple[Guard | None, Fields]:
@@ -276,6 +287,8 @@ def space_plan(
     cursors = {"cursor", "ptcursor"} & {f.name for f in declaration.handles}
     if cursors and not declaration.destinations:
         special = {"va": _va_inside, "len": _length_inside}
+    if declaration.area == "space_io":
+        special = {"va": _user_address, "len": _user_length}
     if op is cursor.CursorFlusherIssue:
         special = {}
     if op in _MAPS:

@@ -73,13 +73,19 @@ def extract_vm_space(spaces: Spaces, cursors: Cursors, vm_ios: VmIos, vs: int) -
     return spaces.pop(vs)
 
 
-def rename_vm_space(spaces: Spaces, cursors: Cursors, vs: int, new: int) -> None:
-    """Let a space live on under another id, with its cursors. Requires: `vs` live, `new` fresh."""
+def rename_vm_space(spaces: Spaces, cursors: Cursors, vm_ios: VmIos, vs: int, new: int) -> None:
+    """Let a space live on under another id, with all that is on it.
+
+    Requires: `vs` live, `new` fresh.
+    """
     insert_vm_space(spaces, new, spaces[vs])
     del spaces[vs]
     for cursor in cursors.values():
         if cursor.vm_space == vs:
             cursor.vm_space = new
+    for vio in vm_ios.values():
+        if vio.vm_space == vs:
+            vio.vm_space = new
 
 
 def insert_cursor(cursors: Cursors, spaces: Spaces, c: int, entry: CursorEntry) -> None:

@@ -29,6 +29,7 @@ from vmstore.view import page_table as view_page_table
 from vmstore.view import pt_cursor as view_pt_cursor
 from vmstore.view import reader as view_reader
 from vmstore.view import segment as view_segment
+from vmstore.view import space_io as view_space_io
 from vmstore.view import unique as view_unique
 from vmstore.view import vm_cursor as view_vm_cursor
 from vmstore.view import vm_io as view_vm_io
@@ -65,6 +66,7 @@ _VIEW_MODULES: Final[dict[str, ModuleType]] = {
     "pt_cursor": view_pt_cursor,
     "vm_space": view_vm_space,
     "cursor": view_vm_cursor,
+    "space_io": view_space_io,
     "vm_io": view_vm_io,
     "reader": view_reader,
     "writer": view_writer,
@@ -76,7 +78,7 @@ EXEC: Final[dict[type, Handler]] = {
 RULES: Final[dict[type, Rule]] = {
     d.op: getattr(_VIEW_MODULES[d.area], d.name)
     for d in DECLARATIONS.values()
-    if hasattr(_VIEW_MODULES.get(d.area), d.name)  # a poked count has no meaning
+    if hasattr(_VIEW_MODULES[d.area], d.name)  # a poked count has no meaning
 }
 
 STEPS: Final[dict[type, tuple[Handler, Rule | None]]] = {
@@ -166,7 +168,8 @@ class State:
         if kind == "list":
             view.lists[self.abandoned].handle = self.abandoned
         elif kind == "vs":
-            rename_vm_space(view.store.vm_spaces, view.store.cursors, handle, self.abandoned)
+            store = view.store
+            rename_vm_space(store.vm_spaces, store.cursors, store.vm_ios, handle, self.abandoned)
 
 
 def execute(machine: Machine, op: Op) -> Outcome:

@@ -19,17 +19,16 @@ from vmstore.clauses import (
     tables,
     vm_io,
 )
+from vmstore.clauses.io_cases import ContentsCase, VioCase
 from vmstore.clauses.nodes import Touched, all_nodes, node_cases, place_cases, touched_nodes
 from vmstore.clauses.registry import (
     Clause,
-    ContentsCase,
     CursorCase,
     ListCase,
     PageCase,
     Scope,
     SegmentCase,
     StoreCase,
-    VioCase,
     slot_case,
 )
 from vmstore.clauses.touched_io import IoSubjects, all_io, touched_io

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from vmstore.arch import LINEAR_BASE, PAGE_SIZE
-from vmstore.clauses.registry import ContentsCase, VioCase
+from vmstore.clauses.io_cases import ContentsCase, VioCase
 from vmstore.memory import HEAP_PAGE
 from vmstore.step import State
 

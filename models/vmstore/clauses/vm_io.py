@@ -5,7 +5,8 @@ Source: vostd `VmIoEntry::inv`, `VmIoOwner::inv`; the clauses on user handles al
 
 from typing import Final
 
-from vmstore.clauses.registry import Clause, ContentsCase, Group, VioCase
+from vmstore.clauses.io_cases import ContentsCase, VioCase
+from vmstore.clauses.registry import Clause, Group
 
 _ENTRY: Final = "vostd VmIoEntry::inv"
 _OWNER: Final = "vostd VmIoOwner::inv"

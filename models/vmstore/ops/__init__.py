@@ -241,7 +241,7 @@ BY_NAME: dict[str, Declaration] = {d.name: d for d in DECLARATIONS.values()}
 # The areas whose meaning the view knows: what the generators draw from.
 _GENERATED_AREAS = frozenset(
     {"frame", "segment", "unique", "linked_list", "page_table", "pt_cursor", "vm_space", "cursor"}
-) | {"vm_io", "reader", "writer"}
+) | {"vm_io", "reader", "writer", "space_io"}
 GENERATED: tuple[Declaration, ...] = tuple(
     d for d in DECLARATIONS.values() if d.area in _GENERATED_AREAS
 )

@@ -55,12 +55,11 @@ def kernel_owner(place: Place, start: int, end: int, lender: Lender) -> VmIoOwne
     return VmIoOwner(place, start, end, lender, is_fallible=False, is_kernel=True)
 
 
-def register(v: View, kind: Kind, handle: int, owner: VmIoOwner) -> None:
+def register(v: View, kind: Kind, handle: int, owner: VmIoOwner, space: int | None = None) -> None:
     """Put a fresh reader or writer into the store; one over kernel memory gets its view of it."""
-    if owner.is_kernel:
+    if space is None:
         mappings = page_mappings(owner.start, owner.end)
         owner.view = MemView("ReadView" if kind == "Reader" else "WriteView", mappings)
-    space = None if owner.is_kernel else owner.lender[1]
     vio = vio_of(kind, handle)
     entry = VmIoEntry(space, kind, owner.start, owner.remain, owner)
     insert_vm_io(v.store.vm_ios, v.store.vm_spaces, vio, entry)

@@ -46,10 +46,10 @@ def reader_limit(v: View, op: ReaderLimit, out: Outcome) -> Outcome | None:
 
 def reader_clone(v: View, op: ReaderClone, out: Outcome) -> Outcome | None:
     """The new reader has left what this one has; from then on each goes its way."""
-    owner = entry_of(v, "Reader", op.reader).owner
-    allowed = refusal(v, owner) or OK
+    entry = entry_of(v, "Reader", op.reader)
+    allowed = refusal(v, entry.owner) or OK
     if out == allowed and allowed is OK:
-        register(v, "Reader", op.dst_new_reader, replace(owner))
+        register(v, "Reader", op.dst_new_reader, replace(entry.owner), entry.vm_space)
     return judge(out, allowed)
 
 

@@ -79,8 +79,8 @@ class View:
 
     def __init__(self, world: World) -> None:
         self.store = VmStore(world)
-        self.spaces = Spaces(world)
         self.contents = Contents()
+        self.spaces = Spaces(world)
         self.frames = world.frames
         self.max_paddr = world.max_paddr
         self.rc_max = world.rc_max
