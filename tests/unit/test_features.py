@@ -137,4 +137,4 @@ def test_every_outcome_has_a_class_of_its_own() -> None:
         classes.append(_outcome_class(session))
 
     assert len(set(classes)) == len(outcomes)
-    assert set(classes) <= set(range(16))
+    assert set(classes) <= set(range(32))
