@@ -3,7 +3,7 @@
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE
 from vmstore.cells import NONE
 from vmstore.exec.machine import Event
-from vmstore.outcome import IN_USE, NOT_ALIGNED, OUT_OF_BOUND, UNIQUE, UNUSED, Err
+from vmstore.outcome import IN_USE, NOT_ALIGNED, OUT_OF_BOUND, UNIQUE, UNUSED, Err, PoweredOff
 from vmstore.owner import SlotOwner
 from vmstore.store import VmStore
 from vmstore.view.tables import Spaces, Table
@@ -156,6 +156,13 @@ class View:
             self.store.touch(below)
             self.retire_if_last(below)
         self.spaces.pool.give_back(owner.index)
+
+    def check_room(self, owner: SlotOwner) -> None:
+        """Errors: abort where one more reference on a page is too many; it is counted and lost."""
+        self.store.touch(owner)
+        if owner.references() >= self.rc_max:
+            owner.leaked += 1
+            raise PoweredOff("ref-count-saturated")
 
     def let_go(self, batch: list[SlotOwner]) -> None:
         """Give deferred references back: at once, or with the next end of a grace period."""
