@@ -129,18 +129,22 @@ class View:
 
     def retire(self, owner: SlotOwner, *, freed: bool = True) -> None:
         """Record that the page lost its last reference: hook, then the allocator is told."""
-        if owner.usage == "PageTable":
-            self._retire_table(owner)
-            return
-        kind, val = self.pages.pop(owner.index, ("", 0))
+        self.drop_meta(owner)
         owner.parked = True
-        self.show_on_drop(owner.index, kind, val)
         if freed and owner.index >= self.frames:
             self.spaces.pool.give_back(owner.index)
         elif freed and self.reports_dealloc:
             self.events.append(("freed", owner.index * PAGE_SIZE))
 
-    def _retire_table(self, owner: SlotOwner) -> None:
+    def drop_meta(self, owner: SlotOwner) -> None:
+        """Record that the page's metadata goes: its hook runs, or a table's entries go with it."""
+        if owner.usage == "PageTable":
+            self._drop_table(owner)
+        else:
+            kind, val = self.pages.pop(owner.index, ("", 0))
+            self.show_on_drop(owner.index, kind, val)
+
+    def _drop_table(self, owner: SlotOwner) -> None:
         """Record that a table went, and the references of its entries with it, ascending."""
         owner.usage = "Unused"
         table = self.spaces.tables.pop(owner.index)
@@ -155,7 +159,6 @@ class View:
                 continue
             self.store.touch(below)
             self.retire_if_last(below)
-        self.spaces.pool.give_back(owner.index)
 
     def check_room(self, owner: SlotOwner) -> None:
         """Errors: abort where one more reference on a page is too many; it is counted and lost."""
