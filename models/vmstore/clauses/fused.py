@@ -41,9 +41,7 @@ def footprint_holds(state: State) -> bool:
     is_io = view.contents.stamp == store.stamp or machine.io.memory.stamp == cells.stamp
     if is_io and not io_holds(state, touched_io(state)):
         return False
-    if (machine.nodes.journal or view.spaces.touched) and not nodes_hold(state):
-        return False
-    if (view.spaces.cursors or view.spaces.ptcursors) and not places_hold(state):
+    if machine.nodes.nodes and not (nodes_hold(state) and places_hold(state)):
         return False
     return not view.touched_cursors or all(
         _cursor_holds(state, handle) for handle in view.touched_cursors
