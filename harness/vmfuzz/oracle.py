@@ -23,9 +23,31 @@ CHECKS: Final = ("invariants", "extra", "outcome", "view")
 FULL_EVERY: Final = 251  # a prime, so that it does not beat with the period of a generator
 _CLAUSE_GROUPS: Final = ("invariants", "extra", "view")
 _AFTER_ABORT: Final = frozenset({"ACCT.3c", "XTRA.2"})  # the machine is off, only counts remain
+_FLUSH: Final = (
+    "TLB.DISPATCH.POST.1",
+    "each CPU that has the space active flushes what was queued, before anything is let go of",
+    "TlbFlusher::dispatch_tlb_flush",
+)
 _EVENT_CLAUSES: Final = {
-    "freed": ("VIEW.O6", "the allocator is told of each page exactly once, by a drop"),
-    "on_drop": ("VIEW.O7", "each installed metadata value's hook runs exactly once"),
+    "freed": (
+        "VIEW.O6",
+        "the allocator is told of each page exactly once, by a drop",
+        "GlobalFrameAllocator::dealloc",
+    ),
+    "on_drop": (
+        "VIEW.O7",
+        "each installed metadata value's hook runs exactly once",
+        "AnyFrameMeta::on_drop",
+    ),
+    "ipi": _FLUSH,
+    "tlb_addr": _FLUSH,
+    "tlb_range": _FLUSH,
+    "tlb_all": _FLUSH,
+    "cr3": (
+        "VMS.ACT.POST.1",
+        "a switch loads the root once, unless the space is active already",
+        "VmSpace::activate",
+    ),
 }
 _ENDS: Final = frozenset({Panic, Abort, Diverges})
 _CONSUMERS: Final = {
@@ -183,11 +205,9 @@ class Session:
         name = str((expected[at : at + 1] or seen[at : at + 1])[0][0])
         if len(seen) > len(expected) and name == "on_drop" and at >= len(expected):
             name = str(seen[at][0])
-        clause, text = _EVENT_CLAUSES[name]
+        clause, text, source = _EVENT_CLAUSES[name]
         witness = f"seen {_show_events(seen)}, expected {_show_events(expected)}"
-        return self._finding(
-            op, clause, text, "AnyFrameMeta::on_drop, GlobalFrameAllocator::dealloc", witness
-        )
+        return self._finding(op, clause, text, source, witness)
 
     def _clause_finding(self, op: Op | None, found: list[Violation]) -> Finding | None:
         if not found:
