@@ -8,8 +8,9 @@ lowest slot), the events. Everything is decided from the footprint of the step; 
 from collections.abc import Iterable
 from typing import Any, Final
 
-from vmfuzz.errors import HarnessError, VmfuzzError, closest
+from vmfuzz.errors import VmfuzzError, closest
 from vmfuzz.finding import Finding
+from vmfuzz.recount import recount
 from vmstore.arch import PAGE_SIZE
 from vmstore.clauses.check import Violation, everything, footprint, violations
 from vmstore.clauses.fused import everything_holds, footprint_holds
@@ -23,31 +24,25 @@ CHECKS: Final = ("invariants", "extra", "outcome", "view")
 FULL_EVERY: Final = 251  # a prime, so that it does not beat with the period of a generator
 _CLAUSE_GROUPS: Final = ("invariants", "extra", "view")
 _AFTER_ABORT: Final = frozenset({"ACCT.3c", "XTRA.2"})  # the machine is off, only counts remain
-_FLUSH: Final = (
+_FRAMES: Final = "AnyFrameMeta::on_drop, GlobalFrameAllocator::dealloc"
+_FLUSHES: Final = (
     "TLB.DISPATCH.POST.1",
-    "each CPU that has the space active flushes what was queued, before anything is let go of",
+    "each CPU that has the space active flushes what was queued, others before this one",
     "TlbFlusher::dispatch_tlb_flush",
 )
+_FLUSHED_LATE: Final = (
+    "TLB.REQ.2",
+    "a frame is freed only once no CPU may have a translation to it",
+    "TlbFlusher, RcuDrop",
+)
 _EVENT_CLAUSES: Final = {
-    "freed": (
-        "VIEW.O6",
-        "the allocator is told of each page exactly once, by a drop",
-        "GlobalFrameAllocator::dealloc",
-    ),
-    "on_drop": (
-        "VIEW.O7",
-        "each installed metadata value's hook runs exactly once",
-        "AnyFrameMeta::on_drop",
-    ),
-    "ipi": _FLUSH,
-    "tlb_addr": _FLUSH,
-    "tlb_range": _FLUSH,
-    "tlb_all": _FLUSH,
-    "cr3": (
-        "VMS.ACT.POST.1",
-        "a switch loads the root once, unless the space is active already",
-        "VmSpace::activate",
-    ),
+    "freed": ("VIEW.O6", "the allocator is told of each page exactly once, by a drop", _FRAMES),
+    "on_drop": ("VIEW.O7", "each installed metadata value's hook runs exactly once", _FRAMES),
+    "cr3": ("VMS.INV.3", "CR3 holds the root of the space that is active", "PageTable::activate"),
+    "ipi": _FLUSHES,
+    "tlb_all": _FLUSHES,
+    "tlb_range": _FLUSHES,
+    "tlb_addr": _FLUSHES,
 }
 _ENDS: Final = frozenset({Panic, Abort, Diverges})
 _CONSUMERS: Final = {
@@ -206,6 +201,8 @@ class Session:
         if len(seen) > len(expected) and name == "on_drop" and at >= len(expected):
             name = str(seen[at][0])
         clause, text, source = _EVENT_CLAUSES[name]
+        if clause == _FLUSHES[0] and at < len(seen) and seen[at][0] in {"on_drop", "freed"}:
+            clause, text, source = _FLUSHED_LATE
         witness = f"seen {_show_events(seen)}, expected {_show_events(expected)}"
         return self._finding(op, clause, text, source, witness)
 
@@ -229,36 +226,6 @@ class Session:
         self.is_over = True
         name = DECLARATIONS[type(op)].name if op is not None else "end"
         return Finding(clause, name, self.steps - 1, text, source, witness, self.outcome, others)
-
-
-def recount(state: State) -> None:
-    """Compare the store's counts with its registries. Errors: HarnessError on drift."""
-    store = state.view.store
-    handles: dict[int, int] = {}
-    uniques: dict[int, int] = {}
-    covers: dict[int, int] = {}
-    for table, counts in (
-        (store.frames, handles),
-        (store.raw_frames, handles),
-        (store.unique_frames, uniques),
-        (store.raw_uniques, uniques),
-    ):
-        for paddr in table.values():
-            counts[paddr // PAGE_SIZE] = counts.get(paddr // PAGE_SIZE, 0) + 1
-    for index in state.view.linked:
-        uniques[index] = uniques.get(index, 0) + 1
-    for segments in (store.segments, store.raw_segments):
-        for start, end in segments.values():
-            for index in range(start // PAGE_SIZE, end // PAGE_SIZE):
-                covers[index] = covers.get(index, 0) + 1
-    for owner in store.owners.values():
-        kept = (owner.handles, owner.uniques, owner.covers)
-        index = owner.index
-        found = (handles.pop(index, 0), uniques.pop(index, 0), covers.pop(index, 0))
-        if kept != found:
-            raise HarnessError(f"slot {index}: counts H, U, C are {kept}, registries say {found}")
-    if handles or uniques or covers:
-        raise HarnessError("the registries name a page whose owner was never touched")
 
 
 def _show_events(events: list[Any]) -> str:

@@ -119,6 +119,8 @@ class State:
             view.touched_lists = []
         if view.touched_cursors:
             view.touched_cursors = []
+        if view.spaces.touched:
+            view.spaces.touched = []
         if store.touched:
             store.touched = []
         if store.fresh:

@@ -1,13 +1,24 @@
 """Which clause is broken? The full check over everything, and the same over a footprint.
 
 Report order is registration order, then the order of the subjects (slots by index, handles by id).
+Cursors over page tables are few: all are looked at after every step.
 """
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vmstore.clauses import accounting, component, extra, handles, lists, meaning, structural
+from vmstore.clauses import (
+    accounting,
+    component,
+    extra,
+    handles,
+    lists,
+    meaning,
+    structural,
+    tables,
+)
+from vmstore.clauses.nodes import Touched, all_nodes, node_cases, place_cases, touched_nodes
 from vmstore.clauses.registry import (
     Clause,
     CursorCase,
@@ -28,6 +39,7 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     *handles.CLAUSES,
     *lists.CLAUSES,
     *meaning.CLAUSES,
+    *tables.CLAUSES,
 )
 GROUPS: Final = ("invariants", "extra", "view")
 _SCOPED: Final[dict[Scope, tuple[Clause, ...]]] = {
@@ -57,6 +69,7 @@ class Subjects:
     uniques: list[int]
     lists: list[int]
     cursors: list[int]
+    nodes: Touched
     has_store: bool = True
 
 
@@ -70,6 +83,7 @@ def everything(state: State) -> Subjects:
         uniques=sorted(store.unique_frames),
         lists=sorted(view.lists),
         cursors=sorted(view.lcursors),
+        nodes=all_nodes(state),
     )
 
 
@@ -88,6 +102,7 @@ def footprint(state: State) -> Subjects:
         uniques=sorted(fresh["unique"] & store.unique_frames.keys()),
         lists=sorted(held & view.lists.keys()),
         cursors=sorted(set(view.touched_cursors) & view.lcursors.keys()),
+        nodes=touched_nodes(state),
     )
 
 
@@ -110,6 +125,8 @@ def cases(state: State, subjects: Subjects) -> dict[Scope, list[Any]]:
             if i in machine.lcursors
         ],
         "store": [StoreCase(state)] if subjects.has_store else [],
+        "node": node_cases(state, subjects.nodes),
+        "place": place_cases(state),
     }
 
 

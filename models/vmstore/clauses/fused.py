@@ -6,6 +6,7 @@ The conjunction of the clauses, flattened for the hot loop. False means that som
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.cells import NONE, Slot
+from vmstore.clauses.nodes import all_nodes, node_cases, node_holds, nodes_hold, places_hold
 from vmstore.owner import SlotOwner
 from vmstore.step import State
 from vmstore.store import FRAME, SEGMENT, UNIQUE
@@ -36,6 +37,10 @@ def footprint_holds(state: State) -> bool:
     for held in view.touched_lists:
         if not list_holds(state, held):
             return False
+    if (machine.nodes.journal or view.spaces.touched) and not nodes_hold(state):
+        return False
+    if (view.spaces.cursors or view.spaces.ptcursors) and not places_hold(state):
+        return False
     return not view.touched_cursors or all(
         _cursor_holds(state, handle) for handle in view.touched_cursors
     )
@@ -57,6 +62,8 @@ def everything_holds(state: State) -> bool:
         and all(_handle_holds(state, UNIQUE, handle) for handle in store.unique_frames)
         and all(list_holds(state, held) for held in view.lists.values())
         and all(_cursor_holds(state, handle) for handle in view.lcursors)
+        and all(node_holds(case) for case in node_cases(state, all_nodes(state)))
+        and places_hold(state)
     )
 
 

@@ -107,8 +107,8 @@ def _dfs_lock(m: Machine, node: Node, base: int, start: int, end: int, taken: li
             _lock(m, child)
             taken.append(child)
             child_base = base + index * size
-            child_end = _end(m, child_base, size)
-            _dfs_lock(m, child, child_base, max(start, child_base), min(end, child_end), taken)
+            child_end = _child_end(m, child_base, size, end)
+            _dfs_lock(m, child, child_base, max(start, child_base), child_end, taken)
 
 
 def unlock_range(m: Machine, c: Cursor) -> None:
@@ -133,9 +133,9 @@ def _dfs_unlock(m: Machine, node: Node, base: int, start: int, end: int) -> None
             word = node.word(index)
             if pte.is_child(word):
                 child_base = base + index * size
-                child_end = _end(m, child_base, size)
+                child_end = _child_end(m, child_base, size, end)
                 child = child_node(m, word)
-                _dfs_unlock(m, child, child_base, max(start, child_base), min(end, child_end))
+                _dfs_unlock(m, child, child_base, max(start, child_base), child_end)
     m.nodes.unlock(node)
 
 
@@ -166,11 +166,15 @@ def _indices(base: int, size: int, start: int, end: int) -> range:
     return range((start - base) // size, -((base - end) // size))
 
 
-def _end(m: Machine, start: int, size: int) -> int:
-    """Return the end of a span. Errors: debug panic at 2^64.
+def _child_end(m: Machine, base: int, size: int, end: int) -> int:
+    """Return where the part of a child's span ends that lies before `end`.
 
-    A release build wraps there, and again when it subtracts, which makes 2^64 of it.
+    Errors: debug panic where the span ends at 2^64. A release build takes 0 for the smaller one,
+    and subtracting from that makes 2^64 of it: the child is taken up to its end.
     """
-    if start + size > U64_MASK and m.debug:
+    child_end = base + size
+    if child_end <= U64_MASK:
+        return min(end, child_end)
+    if m.debug:
         raise Unwinding("overflow")
-    return start + size
+    return child_end

@@ -78,7 +78,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas ddb39ccb1",
         "a search that finds nothing leaves the cursor beyond its range",
-        "OUT.cursor_virt_addr",
+        "CUR.INV.2'",
     ),
     Fault(
         "jump-node-end-wrap",

@@ -16,21 +16,12 @@ from vmstore.ops.page_table import (
     PtCursorVirtAddr,
 )
 from vmstore.outcome import NOT_UNTYPED, OK, Err, Ok, Outcome
+from vmstore.view.edit import change, small_pages, take
 from vmstore.view.page_table import map_item
 from vmstore.view.predict import predicted
 from vmstore.view.state import View
 from vmstore.view.tables import Leaf, Place, Table, shown, tracked
-from vmstore.view.walk import (
-    change,
-    close_place,
-    look,
-    move,
-    open_place,
-    search,
-    small_pages,
-    span,
-    take,
-)
+from vmstore.view.walk import close_place, look, move, open_place, search, span
 
 
 @predicted

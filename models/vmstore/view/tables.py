@@ -16,6 +16,7 @@ from vmstore.world import World
 
 Prop = tuple[int, str, int]  # flags, cache policy, privileged flags
 PRIV_AVAIL1 = 0x40
+WHOLE = -1  # no entry: the table itself
 KEPT_FLAGS, KEPT_PRIV = 0x9F, 0xC3  # the bits that an entry has room for
 
 
@@ -28,9 +29,12 @@ class Leaf(NamedTuple):
 
 
 class Table:
-    """A table on `page`: its entries that are not absent, by index; `holder` keeps it locked."""
+    """A table on `page`: its entries that are not absent, by index; `holder` keeps it locked.
 
-    __slots__ = ("config", "entries", "holder", "level", "page")
+    `is_cut` once it was taken out of its tree; `shares_kernel` for the root of a space.
+    """
+
+    __slots__ = ("config", "entries", "holder", "is_cut", "level", "page", "shares_kernel")
 
     def __init__(self, page: int, level: int, config: Config) -> None:
         self.page = page
@@ -38,6 +42,8 @@ class Table:
         self.config = config
         self.entries: dict[int, Entry] = {}
         self.holder: object = None
+        self.is_cut = False
+        self.shares_kernel = False
 
 
 Entry = Union[Leaf, Table]  # noqa: UP007 -- the name of a class that is defined by then
@@ -92,12 +98,11 @@ class Tree:
 class Place:
     """Where a cursor stands: `va` and `level` inside `[start, end)`, all of it below `guard`."""
 
-    __slots__ = ("end", "guard", "held", "level", "start", "tree", "va")
+    __slots__ = ("end", "guard", "level", "start", "tree", "va")
 
     def __init__(self, tree: Tree, guard: Table, start: int, end: int) -> None:
         self.tree = tree
         self.guard = guard
-        self.held: list[Table] = []
         self.level = guard.level
         self.start = start
         self.end = end
@@ -143,7 +148,8 @@ class Spaces:
     """All that the view knows about address spaces and raw tables.
 
     `tables` maps a page to the live table on it; `roots` and `active` say what each CPU runs;
-    `waiting` are batches of pages whose references end with the grace period.
+    `waiting` are batches of pages whose references end with the grace period. `touched` are the
+    entries that this step may change, or `WHOLE` for a table's lock and the like.
     """
 
     __slots__ = (
@@ -159,6 +165,7 @@ class Spaces:
         "ptcursors",
         "roots",
         "tables",
+        "touched",
         "trees",
         "vm_spaces",
         "waiting",
@@ -178,6 +185,7 @@ class Spaces:
         self.roots: dict[int, int] = {}
         self.active: dict[int, SpaceView] = {}
         self.tables: dict[int, Table] = {}
+        self.touched: list[tuple[Table, int]] = []
         self.trees: dict[int, Tree] = {}
         self.ptcursors: dict[int, Place] = {}
         self.vm_spaces: dict[int, SpaceView] = {}
@@ -194,7 +202,16 @@ class Spaces:
         owner.links += 1
         store.touch(owner)
         table = self.tables[owner.index] = Table(owner.index, level, made)
+        self.touched.append((table, WHOLE))
         return table
+
+    def write(self, table: Table, index: int, entry: "Entry | None") -> None:
+        """Make an entry what it is from now on; None is absent."""
+        self.touched.append((table, index))
+        if entry is None:
+            del table.entries[index]
+        else:
+            table.entries[index] = entry
 
     def split(self, store: VmStore, table: Table, index: int, leaf: Leaf) -> Table:
         """Replace a huge leaf by a table full of its parts. Errors: panic without memory."""
@@ -202,7 +219,7 @@ class Spaces:
         size = self.geometry.sizes[child.level]
         for part in range(self.geometry.entries):
             child.entries[part] = leaf._replace(paddr=leaf.paddr + part * size)
-        table.entries[index] = child
+        self.write(table, index, child)
         return child
 
     def slot_end(self, start: int, size: int, *, debug: bool) -> int:

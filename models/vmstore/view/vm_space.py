@@ -12,7 +12,9 @@ from vmstore.view.tables import SpaceView
 @predicted
 def vmspace_new(v: View, op: VmspaceNew) -> Outcome:
     """A space without mappings, active nowhere."""
-    v.spaces.vm_spaces[op.dst] = SpaceView(op.dst, new_tree(v, "user"))
+    tree = new_tree(v, "user")
+    tree.root.shares_kernel = True
+    v.spaces.vm_spaces[op.dst] = SpaceView(op.dst, tree)
     insert_vm_space(v.store.vm_spaces, op.dst, VmSpaceEntry())
     return OK
 

@@ -5,20 +5,18 @@ to the guard; only where it starts does the level depend on the past.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.outcome import BLOCKED, DIVERGES, UNALIGNED_VADDR, CallEnded, Err, Outcome, Unwinding
 from vmstore.view.state import View
-from vmstore.view.tables import Entry, Leaf, Place, Prop, Table, Tree, leaf_error, tracked
-
-
-class Cut(NamedTuple):
-    """What was taken out of a tree: where, at which level, the entry itself."""
-
-    va: int
-    level: int
-    entry: Entry
+from vmstore.view.tables import (
+    WHOLE,
+    Entry,
+    Leaf,
+    Place,
+    Table,
+    Tree,
+)
 
 
 def open_place(v: View, tree: Tree, start: int, end: int) -> Place | Outcome:
@@ -42,7 +40,7 @@ def open_place(v: View, tree: Tree, start: int, end: int) -> Place | Outcome:
             if table.holder is not None:
                 return BLOCKED
             entry = spaces.new_table(v.store, table.level - 1, tree.config)
-            table.entries[index] = entry
+            spaces.write(table, index, entry)
         table = entry
     place = Place(tree, table, start, end)
     if table.holder is not None:
@@ -53,7 +51,7 @@ def open_place(v: View, tree: Tree, start: int, end: int) -> Place | Outcome:
             return BLOCKED
         met.append(below)
     for held in met:
-        hold(place, held)
+        hold(v, place, held)
     tree.borrows += 1
     return place
 
@@ -74,22 +72,23 @@ def _meeting(v: View, table: Table, base: int, start: int, end: int) -> Iterator
             yield from _meeting(v, child, first, start, bound)
 
 
-def hold(place: Place, table: Table) -> None:
+def hold(v: View, place: Place, table: Table) -> None:
     """Lock a table for a cursor."""
+    v.spaces.touched.append((table, WHOLE))
     table.holder = place
-    place.held.append(table)
 
 
 def close_place(v: View, place: Place) -> None:
-    """Unlock all that the cursor holds. Errors: debug panic where a table ends at 2^64."""
+    """Unlock the range: all that meets it now, which a cursor let out at the top has left.
+
+    Errors: debug panic where a table ends at 2^64.
+    """
     place.tree.borrows -= 1
     g = v.spaces.geometry
     base = place.start & -g.sizes[place.guard.level + 1]
-    for _ in _meeting(v, place.guard, base, place.start, place.end):
-        pass
-    for table in place.held:
-        if table.holder is place:
-            table.holder = None
+    for table in (place.guard, *_meeting(v, place.guard, base, place.start, place.end)):
+        table.holder = None
+        v.spaces.touched.append((table, WHOLE))
 
 
 def current(v: View, place: Place) -> tuple[Table, int]:
@@ -159,7 +158,7 @@ def search(
         if isinstance(entry, Leaf):
             if is_inside or not splits:
                 return entry
-            hold(place, v.spaces.split(v.store, table, index, entry))
+            hold(v, place, v.spaces.split(v.store, table, index, entry))
             place.level -= 1
         elif entry is not None and whole_tables and is_inside and may_take(table.level):
             return entry
@@ -188,107 +187,3 @@ def move(v: View, place: Place, va: int) -> bool:
         raise Unwinding("level-at-guard" if v.asserts else "level-popped-too-high")
     place.va = va
     return True
-
-
-def make_room(v: View, place: Place, level: int) -> None:
-    """Stand in an absent entry of `level`: tables are created, huge pages split, and stay so.
-
-    Errors, in order: panic at the range's end is the caller's; for a level that is not mapped, an
-    unaligned address, a page beyond the range, a page as large as the range, no memory, an entry
-    that is not absent.
-    """
-    g = v.spaces.geometry
-    if not 1 <= level <= place.tree.config.highest_level:
-        raise Unwinding("level-unsupported")
-    if place.va % g.sizes[level]:
-        raise Unwinding("va-unaligned-for-level")
-    if g.sizes[level] > place.end - place.va:
-        raise Unwinding("map-beyond-barrier")
-    if level > place.guard.level:
-        raise Unwinding("level-at-guard" if v.asserts else "level-popped-too-high")
-    place.level = max(place.level, level)
-    while place.level > level:
-        table, index = current(v, place)
-        entry = table.entries.get(index)
-        if entry is None:
-            child = v.spaces.new_table(v.store, table.level - 1, table.config)
-            table.entries[index] = child
-            hold(place, child)
-        elif isinstance(entry, Leaf):
-            hold(place, v.spaces.split(v.store, table, index, entry))
-        place.level -= 1
-    table, index = current(v, place)
-    if index in table.entries:
-        raise Unwinding("map-over-mapping")
-
-
-def put(v: View, place: Place, leaf: Leaf) -> None:
-    """Map in the current, absent entry and go on. Errors: panic where it cannot be encoded."""
-    code = leaf_error(v.spaces, leaf.paddr, place.level, leaf.prop[1])
-    owner = tracked(v.store, leaf)
-    if owner is not None:
-        owner.mappings += code is None
-        owner.leaked += code is not None
-        v.store.touch(owner)
-    if code is not None:
-        raise Unwinding(code)
-    table, index = current(v, place)
-    table.entries[index] = leaf
-    go_on(v, place)
-
-
-def take(v: View, place: Place, length: int) -> Cut | None:
-    """Take the next mapping, or table inside the bytes, out of its tree, and go on.
-
-    What a leaf owned, or the link on a table, is deferred until somebody lets go of it.
-    """
-    entry = search(v, place, length, whole_tables=True, splits=True)
-    if entry is None:
-        return None
-    cut = Cut(place.va, place.level, entry)
-    table, index = current(v, place)
-    del table.entries[index]
-    owner = v.store.owner(entry.page) if isinstance(entry, Table) else tracked(v.store, entry)
-    if isinstance(entry, Table):
-        _release(entry)
-    if owner is not None:
-        owner.links -= isinstance(entry, Table)
-        owner.mappings -= isinstance(entry, Leaf)
-        owner.deferred += 1
-        v.store.touch(owner)
-    go_on(v, place)
-    return cut
-
-
-def _release(table: Table) -> None:
-    table.holder = None
-    for entry in table.entries.values():
-        if isinstance(entry, Table):
-            _release(entry)
-
-
-def small_pages(table: Table) -> int:
-    """Return how many entries the level-1 tables of a sub-tree have. Huge pages do not count."""
-    if table.level == 1:
-        return len(table.entries)
-    return sum(small_pages(e) for e in table.entries.values() if isinstance(e, Table))
-
-
-def change(v: View, place: Place, length: int, new: tuple[int, int, str]) -> tuple[int, int] | None:
-    """Set and clear flags of the next mapping, choose a cache policy unless `keep`, and go on.
-
-    Errors: panic for cache policy WP, the mapping unchanged.
-    """
-    leaf = search(v, place, length, splits=True)
-    if not isinstance(leaf, Leaf):
-        return None
-    to_set, to_clear, cache = new
-    flags, old, priv = leaf.prop
-    prop: Prop = ((flags | to_set) & ~to_clear & 0xFF, old if cache == "keep" else cache, priv)
-    if prop != leaf.prop and prop[1] == "WP":
-        raise Unwinding("cache-policy-unsupported")
-    table, index = current(v, place)
-    table.entries[index] = leaf._replace(prop=(prop[0] & 0x9F, prop[1], priv))
-    covered = span(v, place)
-    go_on(v, place)
-    return covered
