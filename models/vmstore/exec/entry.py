@@ -30,7 +30,8 @@ def alloc_child(m: Machine, node: Node, index: int) -> Node:
     child = alloc_node(m, node.level - 1, node.config)
     nodes.lock(child)
     nodes.store(node, index, pte.encode_child(child.index * PAGE_SIZE))
-    nodes.add_children(node, 1)
+    if not m.faults.alloc_skips_child_count:
+        nodes.add_children(node, 1)
     return child
 
 
@@ -59,6 +60,8 @@ def split_if_mapped_huge(m: Machine, node: Node, index: int) -> Node | None:
     nodes.fill(child, 0, _leaf_word(m, paddr, level - 1, prop), step)
     nodes.add_children(child, g.entries)
     nodes.store(node, index, pte.encode_child(child.index * PAGE_SIZE))
+    if m.faults.split_counts_in_parent:
+        nodes.add_children(node, 1)
     return child
 
 

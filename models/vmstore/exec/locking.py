@@ -145,7 +145,8 @@ def mark_stray_and_unlock(m: Machine, node: Node) -> int:
     Huge leaves count nothing. Source: `dfs_mark_stray_and_unlock`.
     """
     nodes = m.nodes
-    nodes.mark_stray(node)
+    if not m.faults.stray_not_marked:
+        nodes.mark_stray(node)
     frames = node.children
     if node.level > 1:
         if not m.faults.stray_counts_tables:

@@ -55,7 +55,8 @@ def user_table(m: Machine) -> PageTable:
     Errors: panic without memory.
     """
     table = empty_table(m, "user")
-    m.nodes.fill(table.root, table.config.end_index, *m.nodes.kernel_run())
+    first = table.config.end_index + (1 if m.faults.kernel_half_starts_late else 0)
+    m.nodes.fill(table.root, first, *m.nodes.kernel_run())
     return table
 
 

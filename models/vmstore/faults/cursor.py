@@ -70,7 +70,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas 9a6e1b03e",
         "unmapping a range with an absent tail leaves the cursor short of its end",
-        "OUT.cursor_virt_addr",
+        "VIEW.CUR",
     ),
     Fault(
         "find-next-overshoots-barrier",
@@ -223,7 +223,7 @@ FAULTS: Final = (
         "ours",
         "Cursor::move_forward",
         "at the end of a node the cursor stays in it",
-        "XTRA.2",
+        "VIEW.CUR",
     ),
     Fault(
         "jump-climbs-to-guard",
@@ -231,7 +231,7 @@ FAULTS: Final = (
         "ours",
         "Cursor::jump",
         "a jump goes up to the guard node, also inside a table",
-        "OUT.pt_cursor_take_next",
+        "VIEW.CUR",
     ),
     Fault(
         "map-over-loses-old",
@@ -263,7 +263,7 @@ FAULTS: Final = (
         "ours",
         "locking::dfs_acquire_lock",
         "the last table, covered in part, is not locked",
-        "OUT.cursor_open",
+        "LOCK.INV.1",
     ),
     Fault(
         "blocked-open-keeps-locks",
@@ -271,7 +271,7 @@ FAULTS: Final = (
         "ours",
         "locking::lock_range",
         "a cursor that has to wait keeps the locks it took so far",
-        "OUT.cursor_open",
+        "LOCK.INV.1",
     ),
     Fault(
         "drop-unlocks-guard-only",
@@ -279,7 +279,7 @@ FAULTS: Final = (
         "ours",
         "locking::unlock_range",
         "dropping a cursor leaves the tables below its guard node locked",
-        "OUT.cursor_open",
+        "LOCK.INV.1",
     ),
     Fault(
         "stray-counts-tables",
@@ -288,5 +288,13 @@ FAULTS: Final = (
         "locking::dfs_mark_stray_and_unlock",
         "the entries of upper tables count as pages of a sub-tree",
         "OUT.pt_cursor_take_next",
+    ),
+    Fault(
+        "stray-not-marked",
+        "cursor",
+        "ours",
+        "locking::dfs_mark_stray_and_unlock",
+        "a node that is cut out of its tree is not marked",
+        "PT.INV.8",
     ),
 )

@@ -113,6 +113,9 @@ class Faults:
     drop_walks_kernel_half: bool = False
     destroy_skips_last_entry: bool = False
     largest_pages_ignores_paddr: bool = False
+    alloc_skips_child_count: bool = False
+    split_counts_in_parent: bool = False
+    kernel_half_starts_late: bool = False
     jump_misaligned_contract: bool = False
     query_range_unaligned_in_huge: bool = False
     take_next_skip_leaves_va_short: bool = False
@@ -138,6 +141,7 @@ class Faults:
     blocked_open_keeps_locks: bool = False
     drop_unlocks_guard_only: bool = False
     stray_counts_tables: bool = False
+    stray_not_marked: bool = False
     range_end_inclusive_check: bool = False
     vmspace_dropped_while_active: bool = False
     xous_map_range_alias: bool = False

@@ -19,7 +19,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas dc7e0d7a6",
         "an entry without any permission reads as absent, and its frame is never released",
-        "OUT.cursor_query",
+        "VIEW.INV.8",
     ),
     Fault(
         "pte-roundtrip-forces-accessed",
@@ -51,7 +51,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas 8f50391a4",
         "clearing an address space frees its frames and tables before the flush",
-        "TLB.DISPATCH.POST.1",
+        "TLB.REQ.2",
     ),
     Fault(
         "largest-pages-va-len-wrap",
@@ -67,7 +67,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas issue 3920",
         "a huge leaf without any permission decodes as a pointer to a child table",
-        "OUT.pt_cursor_query",
+        "VIEW.INV.8",
     ),
     Fault(
         "pte-nonatomic-read",
@@ -99,7 +99,7 @@ FAULTS: Final = (
         "analogue",
         "nuttx #19692",
         "a child table is installed at the index of the level above",
-        "OUT.pt_page_walk",
+        "VIEW.INV.8",
     ),
     Fault(
         "sweb-unmap-double-free",
@@ -107,7 +107,7 @@ FAULTS: Final = (
         "analogue",
         "sweb #206",
         "a freed table stays linked in its parent, and is freed again",
-        "OUT.pt_cursor_take_next",
+        "VIEW.INV.8",
     ),
     Fault(
         "kvm-huge-pde-access-share",
@@ -155,7 +155,7 @@ FAULTS: Final = (
         "ours",
         "Entry::replace",
         "mapping does not raise the node's counter",
-        "OUT.pt_cursor_find_next",
+        "PT.INV.5",
     ),
     Fault(
         "clear-keeps-child-count",
@@ -163,7 +163,7 @@ FAULTS: Final = (
         "ours",
         "Entry::replace",
         "unmapping does not lower the node's counter",
-        "OUT.pt_cursor_take_next",
+        "PT.INV.5",
     ),
     Fault(
         "protect-resets-cache",
@@ -171,7 +171,7 @@ FAULTS: Final = (
         "ours",
         "Entry::protect",
         "changing flags makes the page write-back again",
-        "OUT.pt_page_walk",
+        "VIEW.INV.8",
     ),
     Fault(
         "protect-keeps-status-flags",
@@ -179,7 +179,7 @@ FAULTS: Final = (
         "ours",
         "Entry::protect",
         "changing a property changes permissions only, not the status flags",
-        "OUT.pt_page_walk",
+        "VIEW.INV.8",
     ),
     Fault(
         "cache-bits-swapped",
@@ -187,7 +187,7 @@ FAULTS: Final = (
         "ours",
         "PageTableEntry::new_page",
         "write-combining is encoded as write-through",
-        "OUT.pt_page_walk",
+        "VIEW.INV.8",
     ),
     Fault(
         "drop-walks-kernel-half",
@@ -212,5 +212,29 @@ FAULTS: Final = (
         "largest_pages",
         "the physical address may be misaligned for the page that is chosen",
         "OUT.pt_largest_pages",
+    ),
+    Fault(
+        "alloc-skips-child-count",
+        "page_table",
+        "ours",
+        "Entry::alloc_if_none",
+        "a new child is not counted in its parent",
+        "PT.INV.5",
+    ),
+    Fault(
+        "split-counts-in-parent",
+        "page_table",
+        "ours",
+        "Entry::split_if_mapped_huge",
+        "splitting a leaf counts the new child, although its entry was counted",
+        "PT.INV.5",
+    ),
+    Fault(
+        "kernel-half-starts-late",
+        "page_table",
+        "ours",
+        "KernelPageTable::create_user_page_table",
+        "the first of the kernel's shared tables is missing in a new space",
+        "PT.INV.10",
     ),
 )

@@ -43,7 +43,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas 99a22ff12",
         "unmapping many pages frees their frames before the one flush at the end",
-        "TLB.DISPATCH.POST.1",
+        "TLB.REQ.2",
     ),
     Fault(
         "sync-with-irq-disabled-deadlock",
@@ -116,7 +116,7 @@ FAULTS: Final = (
         "analogue",
         "Xen XSA-480",
         "a table is freed before the deferred flush of what it mapped",
-        "TLB.DISPATCH.POST.1",
+        "TLB.REQ.2",
     ),
     Fault(
         "flush-limit-counts-requests",
@@ -141,7 +141,7 @@ FAULTS: Final = (
         "twin",
         "vostd TlbFlusher",
         "what a flush should keep alive is dropped when it is queued",
-        "TLB.DISPATCH.POST.1",
+        "TLB.REQ.2",
     ),
     Fault(
         "flush-limit-one-late",

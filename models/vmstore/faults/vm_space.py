@@ -128,7 +128,7 @@ FAULTS: Final = (
         "ours",
         "VmItem::item_into_raw",
         "a frame keeps the mark of device memory that its caller asked for",
-        "OUT.pt_cursor_query",
+        "VIEW.INV.8",
     ),
     Fault(
         "iomem-not-marked",
@@ -136,7 +136,7 @@ FAULTS: Final = (
         "ours",
         "VmItem::item_into_raw",
         "device memory is mapped without its mark",
-        "OUT.cursor_query",
+        "VIEW.INV.8",
     ),
     Fault(
         "iomem-recorded-beyond-end",
@@ -152,7 +152,7 @@ FAULTS: Final = (
         "ours",
         "CursorMut::map_iomem",
         "the rest of a region is measured from its start",
-        "OUT.cursor_virt_addr",
+        "PT.INV.5",
     ),
     Fault(
         "unmap-counts-iomem",
