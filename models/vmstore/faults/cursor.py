@@ -53,7 +53,7 @@ FAULTS: Final = (
         "cursor",
         "upstream",
         "asterinas a1accf430",
-        "a query inside a huge page reports a range that starts at the cursor",
+        "a query inside a large entry reports a range that starts at the cursor",
         "OUT.pt_cursor_query",
     ),
     Fault(

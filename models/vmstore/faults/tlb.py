@@ -165,7 +165,7 @@ FAULTS: Final = (
         "ours",
         "OpsStack::push_from",
         "another CPU's queue keeps frames without a reference of its own",
-        "ACCT.1a",
+        "ACCT.3c",
     ),
     Fault(
         "ipi-to-self",
