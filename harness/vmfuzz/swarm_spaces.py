@@ -101,7 +101,8 @@ class SpaceTrace:
     def _handles(self, declaration: Declaration) -> dict[str, Any] | None:
         values: dict[str, Any] = {}
         for field in declaration.handles:
-            live = sorted(self.state.live[field.kind.name]) if field.kind else []
+            known = self.state.live[field.kind.name] if field.kind else ()
+            live = sorted(handle for handle in known if handle >= 0)  # below: abandoned
             if not live:
                 return None
             values[field.name] = self.rng.choice(live)

@@ -113,13 +113,12 @@ class State:
             cells.journal = []
         if cells.head_journal:
             cells.head_journal = []
-        if machine.nodes.journal:
-            machine.nodes.journal = []
         if view.touched_lists:
             view.touched_lists = []
         if view.touched_cursors:
             view.touched_cursors = []
-        if view.spaces.touched:
+        if machine.nodes.nodes:  # most traces have no page tables
+            machine.nodes.journal = []
             view.spaces.touched = []
         if store.touched:
             store.touched = []

@@ -37,9 +37,7 @@ def footprint_holds(state: State) -> bool:
     for held in view.touched_lists:
         if not list_holds(state, held):
             return False
-    if (machine.nodes.journal or view.spaces.touched) and not nodes_hold(state):
-        return False
-    if (view.spaces.cursors or view.spaces.ptcursors) and not places_hold(state):
+    if machine.nodes.nodes and not (nodes_hold(state) and places_hold(state)):
         return False
     return not view.touched_cursors or all(
         _cursor_holds(state, handle) for handle in view.touched_cursors

@@ -3,9 +3,10 @@
 from vmstore.arch import PAGE_SIZE
 from vmstore.clauses.registry import NodeCase, PlaceCase
 from vmstore.exec import pte
+from vmstore.exec.space_state import Cursor
 from vmstore.node_cells import FILLED
 from vmstore.step import State
-from vmstore.view.tables import Table
+from vmstore.view.tables import Place, Table
 
 Touched = dict[int, set[int]]  # page -> entries
 
@@ -116,22 +117,36 @@ def leaf_fits(case: NodeCase, index: int) -> bool:
 
 
 def is_kernel_word(case: NodeCase, index: int) -> bool:
-    """Return whether the word is that of the kernel's root."""
-    root = case.state.machine.nodes.node(case.state.world.frames)
-    return case.node.word(index) == root.word(index)
+    """Return whether the word is that of the kernel's root, as boot left it if nobody looked."""
+    nodes = case.state.machine.nodes
+    root = nodes.nodes.get(case.state.world.frames)
+    base, step = nodes.kernel_run()
+    return case.node.word(index) == (root.word(index) if root else base + index * step)
 
 
 def places_hold(state: State) -> bool:
-    """Return whether every clause holds of every live cursor."""
-    for case in place_cases(state):
-        c, p = case.cursor, case.place
-        if c.va != p.va or c.level != p.level or not 1 <= c.level <= c.guard_level:
+    """Return whether every clause holds of every live cursor. Runs per step: no cases are built."""
+    machine, view = state.machine.spaces, state.view.spaces
+    for handle, c in view.cursors.items():
+        held = machine.cursors.get(handle)
+        if held is not None and not _place_holds(state, held.inner, c.place):
             return False
-        if not c.start <= c.va <= c.end and not may_wrap(case):
+    for handle, place in view.ptcursors.items():
+        inner = machine.ptcursors.get(handle)
+        if inner is not None and not _place_holds(state, inner, place):
             return False
     return True
 
 
-def may_wrap(case: PlaceCase) -> bool:
+def _place_holds(state: State, c: Cursor, place: Place) -> bool:
+    return (
+        c.va == place.va
+        and c.level == place.level
+        and 1 <= c.level <= c.guard_level
+        and (c.start <= c.va <= c.end or may_wrap(state, place))
+    )
+
+
+def may_wrap(state: State, place: Place) -> bool:
     """Return whether the cursor is one of those that a release build lets out at the top."""
-    return not case.state.machine.debug and case.place.tree.config.name == "kernel"
+    return not state.machine.debug and place.tree.config.name == "kernel"

@@ -52,7 +52,7 @@ CLAUSES: Final = (
     Clause("CUR.INV.1", "1 <= level <= guard_level", _CUR, "place", _X,
            holds=lambda c: 1 <= c.cursor.level <= c.cursor.guard_level),
     Clause("CUR.INV.2'", "start <= va <= end", _CUR, "place", _X, reason=_WRAP,
-           when=lambda c: not may_wrap(c),
+           when=lambda c: not may_wrap(c.state, c.place),
            holds=lambda c: c.cursor.start <= c.cursor.va <= c.cursor.end),
     Clause("VIEW.INV.8", "every entry maps what the ops mapped there", _PT, "node", _V,
            holds=lambda c: all(entry_agrees(c, index) for index in c.indices), show=_show_entries),

@@ -100,15 +100,13 @@ def _dfs_lock(m: Machine, node: Node, base: int, start: int, end: int, taken: li
         return
     size = m.spaces.geometry.sizes[node.level]
     bound = end & -size if m.faults.dfs_lock_misses_last else end
-    for index in _indices(base, size, start, bound):
-        word = node.word(index)
-        if pte.is_child(word):
-            child = child_node(m, word)
-            _lock(m, child)
-            taken.append(child)
-            child_base = base + index * size
-            child_end = _child_end(m, child_base, size, end)
-            _dfs_lock(m, child, child_base, max(start, child_base), child_end, taken)
+    for index in _children(node, base, size, start, bound):
+        child = child_node(m, node.word(index))
+        _lock(m, child)
+        taken.append(child)
+        child_base = base + index * size
+        child_end = _child_end(m, child_base, size, end)
+        _dfs_lock(m, child, child_base, max(start, child_base), child_end, taken)
 
 
 def unlock_range(m: Machine, c: Cursor) -> None:
@@ -129,13 +127,11 @@ def unlock_range(m: Machine, c: Cursor) -> None:
 def _dfs_unlock(m: Machine, node: Node, base: int, start: int, end: int) -> None:
     if node.level > 1:
         size = m.spaces.geometry.sizes[node.level]
-        for index in reversed(_indices(base, size, start, end)):
-            word = node.word(index)
-            if pte.is_child(word):
-                child_base = base + index * size
-                child_end = _child_end(m, child_base, size, end)
-                child = child_node(m, word)
-                _dfs_unlock(m, child, child_base, max(start, child_base), child_end)
+        for index in reversed(_children(node, base, size, start, end)):
+            child_base = base + index * size
+            child_end = _child_end(m, child_base, size, end)
+            child = child_node(m, node.word(index))
+            _dfs_unlock(m, child, child_base, max(start, child_base), child_end)
     m.nodes.unlock(node)
 
 
@@ -162,9 +158,16 @@ def mark_stray_and_unlock(m: Machine, node: Node) -> int:
     return frames
 
 
-def _indices(base: int, size: int, start: int, end: int) -> range:
-    """Return the entries of a node at `base` that meet a range. Source: `dfs_get_idx_range`."""
-    return range((start - base) // size, -((base - end) // size))
+def _children(node: Node, base: int, size: int, start: int, end: int) -> list[int]:
+    """Return which entries of a node at `base` meet a range and point to a child, ascending.
+
+    The real code looks at each of them; a run that was filled at once holds no children.
+    Source: `dfs_get_idx_range`.
+    """
+    met = range((start - base) // size, -((base - end) // size))
+    return sorted(
+        index for index, word in node.words.items() if index in met and pte.is_child(word)
+    )
 
 
 def _child_end(m: Machine, base: int, size: int, end: int) -> int:
