@@ -190,7 +190,7 @@ def test_the_doctor_finds_the_installation_fit() -> None:
         (["fuzz", "--check", "outcom"], 2, "unknown check 'outcom' (did you mean 'outcome'?)"),
         (["fuzz", "--fault", "nope"], 2, "--fault: unknown fault 'nope'"),
         (["fuzz", "--fault", "rwmutex-lost-wakeup"], 2, "is catalogued but out of scope: a lock"),
-        (["fuzz", "--fault", "jump-misaligned-contract"], 2, "is catalogued but not planted yet"),
+        (["fuzz", "--fault", "pte-nonatomic-read"], 2, "is catalogued but not planted yet"),
         (["model", "faults", "--component", "heap"], 2, "'heap' is not one of"),
         (["fuzz", "--world", "frames"], 2, "expected KEY=VALUE, such as frames=64"),
         (["fuzz", "--world", "frames=-1"], 2, "world frames=-1: allowed are 1 to 1048576"),
