@@ -125,7 +125,7 @@ def test_an_input_does_not_depend_on_the_one_before() -> None:
 
 
 def test_every_op_has_a_number_of_its_own() -> None:
-    assert len(GENERATED) < 64
+    assert len(GENERATED) < 128
 
 
 def test_every_outcome_has_a_class_of_its_own() -> None:
@@ -137,4 +137,4 @@ def test_every_outcome_has_a_class_of_its_own() -> None:
         classes.append(_outcome_class(session))
 
     assert len(set(classes)) == len(outcomes)
-    assert set(classes) <= set(range(16))
+    assert set(classes) <= set(range(32))
