@@ -56,14 +56,14 @@ _PARTNERS: Final = {
 }
 # Families of ops that can be asked for; the frame layer's are always among those drawn.
 FAMILIES: Final = ("frame", "space", "table", "io")
-_SPACE_SHARE: Final = 0.5  # batches that also map
-_TABLE_SHARE: Final = 0.2  # batches that also work on raw tables
+# What a batch is about: one family, or several; the frame layer alone if none that was asked for.
+_THEMES: Final = (("frame",), ("space",), ("table",), ("io",), ("space", "table", "io"))
+_THEME_WEIGHTS: Final = (7, 6, 2, 3, 2)
 # What a mapping needs before there can be one, and what takes it away.
 _SPACE_NEEDS: Final = ("frame_from_unused", "vmspace_new", "cursor_open_mut", "cursor_map")
 _SPACE_MOST: Final = ("cursor_unmap", "cursor_drop", "cursor_jump", "vmspace_activate")
 _TABLE_NEEDS: Final = ("pt_new", "pt_cursor_open_mut", "pt_cursor_drop")
 _TABLE_MOST: Final = ("pt_cursor_map", "pt_cursor_take_next", "pt_cursor_jump")
-_IO_SHARE: Final = 0.25  # batches that also read and write contents
 _IO_SOURCES: Final = ("buf_new", "reader_new", "writer_new", "reader_drop", "writer_drop")
 _RELEASES: Final = ("frame_drop", "segment_drop", "unique_drop", "list_drop")
 _FUZZ_SETTINGS: Final[dict[str, tuple[int | str, ...]]] = {
@@ -185,14 +185,16 @@ def _address_pool(rng: Random, world: World) -> list[int]:
 
 def _enabled(rng: Random, families: tuple[str, ...]) -> list[OpPlan]:
     """Return a random subset of ops, with their partners, as often as they weigh."""
-    maps = "space" in families and rng.random() < _SPACE_SHARE
-    walks = "table" in families and rng.random() < _TABLE_SHARE
-    names = _frame_layer(rng, most=2 if maps else 4)
-    if maps:
+    (theme,) = rng.choices(_THEMES, _THEME_WEIGHTS)
+    themes = [family for family in theme if family in families and family != "frame"]
+    if not themes and "frame" not in families:
+        themes = [rng.choice(families)]
+    names = _frame_layer(rng, most=2 if themes else 4)
+    if "space" in themes:
         names |= _chosen(rng, SPACE_AREAS, _SPACE_MOST) | set(_SPACE_NEEDS)
-    if walks:
+    if "table" in themes:
         names |= _chosen(rng, TABLE_AREAS, _TABLE_MOST) | set(_TABLE_NEEDS)
-    if "io" in families and rng.random() < _IO_SHARE:
+    if "io" in themes:
         names |= _io_names(rng, rng.choice((0.25, 0.5, 0.8)))
     for name in sorted(names):
         if name in _PARTNERS and rng.random() < 0.9:

@@ -1,8 +1,6 @@
-"""How the swarm draws ops on address spaces: ranges that share tables, places inside the cursor's
-range, mappings where there is a hole.
+"""How the swarm draws ops on address spaces: ranges that share tables, mappings in holes.
 
-A panic ends a trace, so that what panics (mapping over a mapping, leaving the range) is drawn only
-now and then.
+A panic ends a trace: what panics (mapping over a mapping, leaving the range) is drawn now and then.
 """
 
 from collections.abc import Callable
@@ -89,17 +87,12 @@ def _chosen(words: tuple[Any, ...], rare: Any) -> Callable[[Drawing], Any]:
     return generate
 
 
-def _cpu(g: Drawing) -> int:
-    choice = g.draw()
-    return choice % g.world.cpus if choice < RARE else g.world.cpus
-
-
 SPACE_BY_TYPE: Final[dict[object, Callable[[Drawing], Any]]] = {
     Vaddr: _va,
     VaddrEnd: _va_end,
     ByteLength: _length,
     Level: lambda g: g.level,
-    CpuNumber: _cpu,
+    CpuNumber: lambda g: g.draw() % (g.world.cpus + (g.draw() >= RARE)),
     PageFlags: _chosen(_FLAGS, 0),
     PrivFlags: _chosen(_PRIV, 0x40),
     CachePolicy: _chosen(_CACHES, "WP"),
