@@ -31,7 +31,7 @@ def found_traces(fault: str) -> tuple[Trace, ...]:
     """The first two traces of the swarm that end in the bug's clause, the longest first."""
     traces: list[Trace] = []
     for trial in range(16):
-        families = ("io",) if FAULT_BY_ID[fault].component == "io" else ("frame",)
+        families = ("frame", "io") if FAULT_BY_ID[fault].component == "io" else ("frame",)
         plan = Plan(steps=60_000, rng_seed=trial, faults=(fault,), families=families)
         found = next(SwarmEngine().run(plan, Progress(), lambda: None), None)
         if found is not None and found.finding.clause == FAULT_BY_ID[fault].clause:
