@@ -32,6 +32,18 @@ _WEIGHTS: Final = {
     "frame_clone": 4,
 }
 _ENOUGH: Final = {"vs": 2, "ptable": 2, "cursor": 2, "ptcursor": 2, "frame": 6}
+_MUTATING: Final = frozenset(
+    {
+        "cursor_map",
+        "cursor_map_iomem",
+        "cursor_unmap",
+        "cursor_protect_next",
+        "cursor_flusher_issue",
+        "cursor_flusher_dispatch",
+        "cursor_flusher_sync",
+        "cursor_find_iomem",
+    }
+)
 _TRIES: Final = 12
 _RARE: Final = 0.03
 _FLAGS: Final = (0, 1, 3, 3, 7, 0x1B, 0x83)
@@ -103,6 +115,8 @@ class SpaceTrace:
         for field in declaration.handles:
             known = self.state.live[field.kind.name] if field.kind else ()
             live = sorted(handle for handle in known if handle >= 0)  # below: abandoned
+            if field.name == "cursor" and declaration.name in _MUTATING:
+                live = [h for h in live if self._may_change(h)]
             if not live:
                 return None
             values[field.name] = self.rng.choice(live)
@@ -111,6 +125,11 @@ class SpaceTrace:
             if place.va >= place.end or translation(self.state.view, place.tree.root, place.va):
                 return None
         return values
+
+    def _may_change(self, cursor: int) -> bool:
+        """Read-only cursors refuse all that changes something; once is enough to know."""
+        is_mutable = self.state.view.spaces.cursors[cursor].queue is not None
+        return is_mutable or self.rng.random() < _RARE
 
     def _place(self, values: dict[str, Any]) -> Place | None:
         spaces = self.state.view.spaces
@@ -182,6 +201,9 @@ class SpaceTrace:
     def _paddr(self, declaration: Declaration) -> int:
         g, rng = self.state.view.spaces.geometry, self.rng
         if declaration.area == "frame":
+            tables = self.state.view.spaces.tables
+            if tables and rng.random() < 0.15:
+                return rng.choice(sorted(tables)) * PAGE_SIZE  # a handle on a node
             return rng.randrange(min(self.state.world.frames, 6)) * PAGE_SIZE
         base = _DEVICE if declaration.area == "cursor" else 0
         return base + rng.randrange(4) * g.sizes[min(3, g.levels)]

@@ -57,10 +57,10 @@ def vmspace_activate(v: View, op: VmspaceActivate) -> Outcome:
         _leave(v, before)
     root = v.store.owner(space.tree.root.page)
     left = v.store.owner(spaces.roots.get(here, spaces.kernel_root))
+    v.check_room(root)
     spaces.roots[here] = root.index
     root.links += 1
     left.links -= 1
-    v.store.touch(root)
     v.store.touch(left)
     v.events.append(("cr3", here, f"vs{space.number}"))
     v.retire_if_last(left)
