@@ -101,7 +101,7 @@ def _simpler(type_: object, value: int | str | bytes) -> Iterator[int | str | by
         return
     candidates: tuple[int, ...]
     if type_ in _COUNTS:
-        candidates = (0, 1, 2, 4, 8, PAGE_SIZE, PAGE_SIZE + 1, value // 2)
+        candidates = (0, 1, 2, 4, 8, PAGE_SIZE, PAGE_SIZE + 1, value // 2, value * 3 // 4)
     elif type_ is MetaVal:
         candidates = (0, 1, value // 2)
     else:
