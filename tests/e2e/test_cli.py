@@ -215,6 +215,19 @@ def test_a_mistake_is_named_with_the_documented_exit_code(
     assert message in " ".join((done.stdout + done.stderr).split())
 
 
+@pytest.mark.parametrize("name", ["explain", "minimize", "replay"])
+def test_a_file_that_plants_an_unknown_bug_is_a_mistake_with_a_place(
+    name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.trace"
+    path.write_text("#vmfuzz-trace 1\nworld\nfault nope\nl0 = list_new()\n")
+
+    done = vmfuzz(name, path)
+
+    assert done.returncode == 2
+    assert f"{path}:3:7: unknown fault 'nope'" in done.stdout + done.stderr
+
+
 def test_an_exception_of_ours_exits_3_and_is_no_finding(tmp_path: Path) -> None:
     script = (
         "import sys; from vmfuzz import campaign, cli\n"

@@ -242,7 +242,7 @@ def test_outcomes_comment_faults_and_expectations_are_outside_of_the_byte_form()
     text = """#vmfuzz-trace 1
 # a comment
 world
-fault a
+fault segment-clone-misses-last
 expect ACCT.3c at 0
 l0 = list_new() => ok
 """

@@ -11,6 +11,7 @@ from vmfuzz.errors import TraceError
 from vmfuzz.fields import CODECS, COUNT_NAMES
 from vmfuzz.trace import Expect, Step, Trace
 from vmfuzz.trace_text import format_trace, parse, parse_op
+from vmstore.faults import PLANTED
 from vmstore.ids import MAX_PAYLOAD, CountWord, Deferred, PageFlags, Payload, PrivFlags
 from vmstore.ops import DECLARATIONS, Declaration, Field, Op
 from vmstore.ops.frame import FrameFromUnused
@@ -20,7 +21,7 @@ from vmstore.world import World
 
 HEAD = "#vmfuzz-trace 1\n"
 WORDS = st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True)
-FAULT_IDS = st.from_regex(r"[a-z][a-z0-9_-]{0,12}", fullmatch=True)
+FAULT_IDS = st.sampled_from([fault.id for fault in PLANTED])
 SCALARS = st.none() | st.booleans() | st.integers(-(2**64), 2**64) | st.text(max_size=8)
 VALUES = st.dictionaries(
     st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True),
@@ -224,6 +225,7 @@ def test_recorded_ok_without_value_is_the_shared_constant_by_value() -> None:
         ),
         (HEAD + " \tworld\tframes=0", "t:2:9: world frames=0: allowed are"),
         (HEAD + "world frames=0x" + "f" * 9000, "t:2:7: 'frames' is longer than 100 characters"),
+        (HEAD + "world\nfault segment-clone", "t:3:7: unknown fault 'segment-clone' (did you mean"),
         (HEAD + "world\nfault    NO!", "t:3:10: 'NO!' is no fault id"),
         (HEAD + "world\n expect  A.1 at x", "t:3:10: expected 'CLAUSE at STEP', got 'A.1 at x'"),
         (

@@ -59,7 +59,7 @@ def minimize(
     """Return the simplest trace found that ends in the same signature, ids numbered from 0.
 
     No op of the result can be deleted (`is_minimal`). The same trace gives the same result.
-    Errors: VmfuzzError when the trace does not fail; UnknownFault; HarnessError.
+    Errors: NotFailing when the trace does not fail; UnknownFault; HarnessError.
     """
     shrinker = Shrinker(trace, checks=checks, strict=strict, max_steps=max_steps)
     is_minimal = True

@@ -7,6 +7,8 @@ from typing import Final
 
 from vmstore.faults.catalogue import CATALOGUE, FAULT_BY_ID
 
+_LONGEST: Final = 60  # characters of an unknown id in a message
+
 
 class UnknownFault(ValueError):
     """A fault id that the model cannot plant; the message says why."""
@@ -14,9 +16,9 @@ class UnknownFault(ValueError):
     def __init__(self, fault: str) -> None:
         known = FAULT_BY_ID.get(fault)
         if known is None:
-            near = get_close_matches(fault, FAULT_BY_ID, n=1)
+            near = get_close_matches(fault[:_LONGEST], FAULT_BY_ID, n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
-            super().__init__(f"unknown fault {fault!r}{hint}")
+            super().__init__(f"unknown fault {fault[:_LONGEST]!r}{hint}")
         elif known.reason:
             super().__init__(f"fault {fault!r} is catalogued but out of scope: {known.reason}")
         else:
