@@ -103,6 +103,7 @@ def test_mutated_files_are_traces_or_errors_with_a_place(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_hundred_thousand_mutated_files_are_traces_or_errors_with_a_place(tmp_path: Path) -> None:
     rng = Random(2)
     good = sum(check_mutated(tmp_path / "a.trace", rng) for _ in range(100_000))
