@@ -169,7 +169,7 @@ class Session:
     def _after_end(self, op: Op, outcome: Outcome) -> Finding | None:
         """After a panic: slots and counts, known leaks declared. After an abort: counts only."""
         self.is_over = True
-        found = violations(self.state, footprint(self.state), ("invariants",))
+        found = violations(self.state, footprint(self.state, has_spaces=False), ("invariants",))
         if isinstance(outcome, Abort):
             found = [v for v in found if v.clause in _AFTER_ABORT]
         return self._clause_finding(op, found)

@@ -27,6 +27,7 @@ from vmstore.view import segment as view_segment
 from vmstore.view import unique as view_unique
 from vmstore.view import vm_cursor as view_vm_cursor
 from vmstore.view import vm_space as view_vm_space
+from vmstore.view.spaces import Touched
 from vmstore.view.state import View
 from vmstore.world import World
 
@@ -127,6 +128,8 @@ class State:
             machine.events = []
         if view.events:
             view.events = []
+        if view.spaces.touched.is_used:
+            view.spaces.touched = Touched()
 
     def abandon(self, kind: str, handle: int) -> None:
         """Take a live handle's id away: a failed op gave the object back, no trace can name it.
@@ -148,6 +151,7 @@ class State:
             view.lists[self.abandoned].handle = self.abandoned
         elif kind == "vs":
             rename_vm_space(view.store.vm_spaces, view.store.cursors, handle, self.abandoned)
+            view.spaces.vm_spaces[self.abandoned].handle = self.abandoned
 
 
 def execute(machine: Machine, op: Op) -> Outcome:

@@ -7,7 +7,18 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vmstore.clauses import accounting, component, extra, handles, lists, meaning, structural
+from vmstore.clauses import (
+    accounting,
+    address_spaces,
+    component,
+    cursors,
+    extra,
+    handles,
+    lists,
+    meaning,
+    structural,
+    tables,
+)
 from vmstore.clauses.registry import (
     Clause,
     CursorCase,
@@ -17,6 +28,13 @@ from vmstore.clauses.registry import (
     SegmentCase,
     StoreCase,
     slot_case,
+)
+from vmstore.clauses.space_cases import CpuCase, NodeCase, PlaceCase, SpaceCase, cpu_of, partner
+from vmstore.clauses.touched_spaces import (
+    SpaceSubjects,
+    all_in_spaces,
+    no_spaces,
+    touched_in_spaces,
 )
 from vmstore.step import State
 
@@ -28,6 +46,9 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     *handles.CLAUSES,
     *lists.CLAUSES,
     *meaning.CLAUSES,
+    *tables.CLAUSES,
+    *cursors.CLAUSES,
+    *address_spaces.CLAUSES,
 )
 GROUPS: Final = ("invariants", "extra", "view")
 _SCOPED: Final[dict[Scope, tuple[Clause, ...]]] = {
@@ -57,6 +78,7 @@ class Subjects:
     uniques: list[int]
     lists: list[int]
     cursors: list[int]
+    spaces: SpaceSubjects
     has_store: bool = True
 
 
@@ -70,30 +92,37 @@ def everything(state: State) -> Subjects:
         uniques=sorted(store.unique_frames),
         lists=sorted(view.lists),
         cursors=sorted(view.lcursors),
+        spaces=all_in_spaces(state),
     )
 
 
-def footprint(state: State) -> Subjects:
-    """Return what this step declared or wrote: owners touched, cells journalled, fresh handles."""
+def footprint(state: State, *, has_spaces: bool = True) -> Subjects:
+    """Return what this step declared or wrote: owners touched, cells journalled, fresh handles.
+
+    Without `has_spaces`, no node, cursor, space and CPU is among them.
+    """
     store, view, cells = state.view.store, state.view, state.machine.cells
     slots = {owner.index for owner in store.touched} | {record[0].index for record in cells.journal}
     fresh: dict[str, set[int]] = {"frame": set(), "segment": set(), "unique": set()}
     for kind, handle in store.fresh:
         fresh.get(kind, set()).add(handle)
     held = {v.handle for v in view.touched_lists}
+    spaces = touched_in_spaces(state) if has_spaces else no_spaces()
     return Subjects(
-        slots=sorted(slots),
+        slots=sorted(slots | spaces.slots),
         frames=sorted(fresh["frame"] & store.frames.keys()),
         segments=sorted(fresh["segment"] & store.segments.keys()),
         uniques=sorted(fresh["unique"] & store.unique_frames.keys()),
         lists=sorted(held & view.lists.keys()),
         cursors=sorted(set(view.touched_cursors) & view.lcursors.keys()),
+        spaces=spaces,
     )
 
 
 def cases(state: State, subjects: Subjects) -> dict[Scope, list[Any]]:
     """Return the subjects of each scope as the clauses see them."""
     store, view, machine = state.view.store, state.view, state.machine
+    known = [(space, partner(state, space)) for space in subjects.spaces.spaces]
     return {
         "slot": [slot_case(state, index) for index in subjects.slots],
         "frame": [PageCase(state, f"f{i}", store.frames[i]) for i in subjects.frames],
@@ -109,25 +138,33 @@ def cases(state: State, subjects: Subjects) -> dict[Scope, list[Any]]:
             for i in subjects.cursors
             if i in machine.lcursors
         ],
+        "node": [NodeCase(state, index) for index in subjects.spaces.nodes],
+        "place": [PlaceCase(state, *place) for place in subjects.spaces.places],
+        "space": [SpaceCase(state, space, held) for space, held in known if held is not None],
+        "cpu": [CpuCase(state, cpu, cpu_of(state, cpu)) for cpu in subjects.spaces.cpus],
         "store": [StoreCase(state)] if subjects.has_store else [],
     }
 
 
 def violations(
-    state: State, subjects: Subjects, groups: Container[str] = GROUPS
+    state: State, subjects: Subjects, groups: Container[str] = GROUPS, *, is_strict: bool = False
 ) -> list[Violation]:
-    """Return every violation among `subjects`, in report order; expected failures are left out."""
+    """Return every violation among `subjects`, in report order.
+
+    Expected failures are left out unless `is_strict`.
+    """
     by_scope = cases(state, subjects)
-    return list(_violations(state, by_scope, groups))
-
-
-def _violations(
-    state: State, by_scope: dict[Scope, list[Any]], groups: Container[str]
-) -> Iterator[Violation]:
     profile = state.world.profile
-    for clause in CLAUSES:
-        if clause.group not in groups or is_expected_failure(clause, state, profile):
-            continue
+    clauses = [
+        clause
+        for clause in CLAUSES
+        if clause.group in groups and (is_strict or not is_expected_failure(clause, state, profile))
+    ]
+    return list(_violations(clauses, by_scope))
+
+
+def _violations(clauses: list[Clause], by_scope: dict[Scope, list[Any]]) -> Iterator[Violation]:
+    for clause in clauses:
         for case in by_scope[clause.scope]:
             if clause.when(case) and not clause.holds(case):
                 yield Violation(clause.id, clause.text, clause.source, clause.witness(case))

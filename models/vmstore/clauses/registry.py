@@ -15,7 +15,9 @@ from vmstore.step import State
 from vmstore.store import SegmentEntry
 from vmstore.view.state import ListView
 
-Scope = Literal["slot", "frame", "segment", "unique", "list", "cursor", "store"]
+Scope = Literal[
+    "slot", "frame", "segment", "unique", "list", "cursor", "node", "place", "space", "cpu", "store"
+]
 Group = Literal["invariants", "extra", "view"]
 Status = Literal["holds", "adapted", "expected-fail"]
 
@@ -26,6 +28,10 @@ SCOPES: Final[tuple[Scope, ...]] = (
     "unique",
     "list",
     "cursor",
+    "node",
+    "place",
+    "space",
+    "cpu",
     "store",
 )
 

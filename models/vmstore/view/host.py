@@ -20,6 +20,7 @@ def host_rcu_sync(v: View, _op: HostRcuSync) -> Outcome:
     if spaces.cursors or spaces.ptcursors:
         return BORROWED
     batches, spaces.waiting = spaces.waiting, []
+    spaces.touched.is_used = True
     for batch in batches:
         v.end_deferral(batch)
     return Ok({"callbacks": len(batches), "left": 0})

@@ -73,11 +73,12 @@ def pt_new(v: View, op: PtNew) -> Outcome:
         try:
             for index in range(tree.config.first_index, tree.config.end_index):
                 child = v.spaces.new_table(v.store, tree.root.level - 1, tree.config)
-                tree.root.entries[index] = child
+                v.spaces.write(tree.root, index, child)
         except CallEnded:
             drop_tree(v, tree)
             raise
     v.spaces.trees[op.dst] = tree
+    v.spaces.touch_tree(op.dst)
     return OK
 
 
@@ -87,6 +88,7 @@ def pt_drop(v: View, op: PtDrop) -> Outcome:
     if v.spaces.trees[op.ptable].borrows:
         return BORROWED
     drop_tree(v, v.spaces.trees.pop(op.ptable))
+    v.spaces.touch_tree(op.ptable)
     return OK
 
 

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.outcome import BLOCKED, DIVERGES, UNALIGNED_VADDR, CallEnded, Err, Outcome, Unwinding
+from vmstore.owner import SlotOwner
+from vmstore.view.spaces import HELD, leaf_error
 from vmstore.view.state import View
-from vmstore.view.tables import Entry, Leaf, Place, Prop, Table, Tree, leaf_error, tracked
+from vmstore.view.tables import Entry, Leaf, Place, Prop, Table, Tree, tracked
 
 
 class Cut(NamedTuple):
@@ -32,19 +34,20 @@ def open_place(v: View, tree: Tree, start: int, end: int) -> Place | Outcome:
     if start % PAGE_SIZE or end % PAGE_SIZE:
         return UNALIGNED_VADDR
     spaces, g = v.spaces, v.spaces.geometry
-    table = tree.root
+    table, began_in_leaf = tree.root, False
     while table.level > 1 and g.index(start, table.level) == g.index(end - 1, table.level):
         index = g.index(start, table.level)
         entry = table.entries.get(index)
         if isinstance(entry, Leaf):
+            began_in_leaf = True
             break
         if entry is None:
             if table.holder is not None:
                 return BLOCKED
             entry = spaces.new_table(v.store, table.level - 1, tree.config)
-            table.entries[index] = entry
+            spaces.write(table, index, entry)
         table = entry
-    place = Place(tree, table, start, end)
+    place = Place(tree, table, start, end, began_in_leaf=began_in_leaf)
     if table.holder is not None:
         return BLOCKED
     met = [table]
@@ -53,7 +56,7 @@ def open_place(v: View, tree: Tree, start: int, end: int) -> Place | Outcome:
             return BLOCKED
         met.append(below)
     for held in met:
-        hold(place, held)
+        hold(v, place, held)
     tree.borrows += 1
     return place
 
@@ -74,10 +77,11 @@ def _meeting(v: View, table: Table, base: int, start: int, end: int) -> Iterator
             yield from _meeting(v, child, first, start, bound)
 
 
-def hold(place: Place, table: Table) -> None:
+def hold(v: View, place: Place, table: Table) -> None:
     """Lock a table for a cursor."""
     table.holder = place
     place.held.append(table)
+    v.spaces.touch(table, HELD)
 
 
 def close_place(v: View, place: Place) -> None:
@@ -90,6 +94,7 @@ def close_place(v: View, place: Place) -> None:
     for table in place.held:
         if table.holder is place:
             table.holder = None
+            v.spaces.touch(table, HELD)
 
 
 def current(v: View, place: Place) -> tuple[Table, int]:
@@ -159,7 +164,7 @@ def search(
         if isinstance(entry, Leaf):
             if is_inside or not splits:
                 return entry
-            hold(place, v.spaces.split(v.store, table, index, entry))
+            hold(v, place, v.spaces.split(v.store, table, index, entry))
             place.level -= 1
         elif entry is not None and whole_tables and is_inside and may_take(table.level):
             return entry
@@ -212,10 +217,10 @@ def make_room(v: View, place: Place, level: int) -> None:
         entry = table.entries.get(index)
         if entry is None:
             child = v.spaces.new_table(v.store, table.level - 1, table.config)
-            table.entries[index] = child
-            hold(place, child)
+            v.spaces.write(table, index, child)
+            hold(v, place, child)
         elif isinstance(entry, Leaf):
-            hold(place, v.spaces.split(v.store, table, index, entry))
+            hold(v, place, v.spaces.split(v.store, table, index, entry))
         place.level -= 1
     table, index = current(v, place)
     if index in table.entries:
@@ -227,13 +232,15 @@ def put(v: View, place: Place, leaf: Leaf) -> None:
     code = leaf_error(v.spaces, leaf.paddr, place.level, leaf.prop[1])
     owner = tracked(v.store, leaf)
     if owner is not None:
-        owner.mappings += code is None
-        owner.leaked += code is not None
         v.store.touch(owner)
     if code is not None:
+        if owner is not None:
+            owner.leaked += 1
         raise Unwinding(code)
     table, index = current(v, place)
-    table.entries[index] = leaf
+    if owner is not None:
+        owner.add_path((table.page, index))
+    v.spaces.write(table, index, leaf)
     go_on(v, place)
 
 
@@ -247,24 +254,32 @@ def take(v: View, place: Place, length: int) -> Cut | None:
         return None
     cut = Cut(place.va, place.level, entry)
     table, index = current(v, place)
-    del table.entries[index]
-    owner = v.store.owner(entry.page) if isinstance(entry, Table) else tracked(v.store, entry)
+    v.spaces.write(table, index, None)
     if isinstance(entry, Table):
-        _release(entry)
+        owner: SlotOwner | None = v.store.owner(entry.page)
+        _cut_out(v, entry)
+        entry.at = None
+    else:
+        owner = tracked(v.store, entry)
     if owner is not None:
-        owner.links -= isinstance(entry, Table)
-        owner.mappings -= isinstance(entry, Leaf)
+        if isinstance(entry, Table):
+            owner.links -= 1
+        else:
+            owner.drop_path((table.page, index))
         owner.deferred += 1
         v.store.touch(owner)
     go_on(v, place)
     return cut
 
 
-def _release(table: Table) -> None:
+def _cut_out(v: View, table: Table) -> None:
+    """Record that a table and all below it belong to no tree and to no cursor any more."""
     table.holder = None
+    table.is_cut = True
+    v.spaces.touch(table, HELD)
     for entry in table.entries.values():
         if isinstance(entry, Table):
-            _release(entry)
+            _cut_out(v, entry)
 
 
 def small_pages(table: Table) -> int:
@@ -288,7 +303,7 @@ def change(v: View, place: Place, length: int, new: tuple[int, int, str]) -> tup
     if prop != leaf.prop and prop[1] == "WP":
         raise Unwinding("cache-policy-unsupported")
     table, index = current(v, place)
-    table.entries[index] = leaf._replace(prop=(prop[0] & 0x9F, prop[1], priv))
+    v.spaces.write(table, index, leaf._replace(prop=(prop[0] & 0x9F, prop[1], priv)))
     covered = span(v, place)
     go_on(v, place)
     return covered
