@@ -8,7 +8,8 @@ from vmfuzz.engines.interface import Plan, Progress
 from vmfuzz.engines.swarm_engine import SwarmEngine
 from vmfuzz.errors import HarnessError, VmfuzzError
 from vmfuzz.finding import Finding
-from vmfuzz.oracle import Session, parse_checks, recount
+from vmfuzz.oracle import Session, parse_checks
+from vmfuzz.recount import recount
 from vmfuzz.report.block import finding_block
 from vmfuzz.runner import Run, run
 from vmfuzz.trace import Trace
@@ -139,7 +140,7 @@ def test_drifting_counts_are_a_defect_of_ours_and_no_finding() -> None:
     recount(session.state)
     session.state.view.store.owner(0).handles += 1
 
-    with pytest.raises(HarnessError, match="slot 0: counts H, U, C are"):
+    with pytest.raises(HarnessError, match="slot 0: counts H, U, C, P, links and D are"):
         recount(session.state)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED, index_to_meta
 from vmstore.cells import NONE
+from vmstore.clauses.space_breakers import SPACE_BREAKERS, space_scene
 from vmstore.ids import FrameId, LcursorId, ListId, Paddr, PaddrEnd, SegmentId, UniqueId
 from vmstore.ops import Op, frame, linked_list, segment, unique
 from vmstore.owner import SlotOwner
@@ -17,14 +18,14 @@ from vmstore.store import SegmentEntry
 from vmstore.world import World
 
 SHARED, COVERED, EXCLUSIVE, LISTED, FREED, PRISTINE = 1, 3, 5, 6, 9, 10
-WORLD: Final = World(frames=16, pt_frames=8, entries=4)
+WORLD: Final = World(frames=16, pt_frames=32, entries=4)
 ROOT: Final = WORLD.frames
 
 
 def healthy(profile: str = "ostd") -> State:
     """Return a state with shared, covered, exclusive, listed, freed and pristine pages."""
     state = State(WORLD.changed(profile=profile))
-    for op in _scene():
+    for op in [*_scene(), *space_scene()]:
         state.begin_step()
         handler, rule = STEPS[type(op)]
         outcome = handler(state.machine, op)
@@ -55,7 +56,7 @@ def _scene() -> list[Op]:
     return ops
 
 
-Breaker = Callable[[State], None]
+Breaker = Callable[[State], object]
 
 
 def _slot(at: int, /, **fields: int | str | bool) -> Breaker:
@@ -143,7 +144,7 @@ def _unique_elsewhere(state: State) -> None:
     state.machine.uniques[0] = state.machine.cells.slot(PRISTINE)
 
 
-_PATH: Final = frozenset({(0, 0, 0, 1)})
+_PATH: Final = frozenset({(ROOT, 0)})
 _TOP: Final = WORLD.max_paddr
 _P: Final = PAGE_SIZE
 
@@ -191,7 +192,7 @@ BREAKERS: Final[dict[str, Breaker]] = {
     "ACCT.3c": _slot(SHARED, ref_count=3),
     "ACCT.3d": _slot(SHARED, stored=False),
     "XTRA.1'": _owner(LISTED, uniques=2),
-    "XTRA.2": _slot(ROOT, ref_count=2),
+    "XTRA.2": _slot(ROOT + 1, ref_count=2),
     "XTRA.4": _slot(PRISTINE, ref_count=1, vtable="unit", stored=True),
     "XTRA.5'": _owner(SHARED, obligations=3),
     "XTRA.10": _stray_slot,
@@ -219,7 +220,7 @@ BREAKERS: Final[dict[str, Breaker]] = {
     "SEG.REL.3": _owner(COVERED, slot_vaddr=index_to_meta(COVERED + 1)),
     "SEG.REL.4": _slot(COVERED, ref_count=0),
     "SEG.REL.5": _slot(COVERED, ref_count=WORLD.rc_max + 1),
-    "SEG.REL.6": _owner(COVERED, paths=_PATH),
+    "SEG.REL.6'": _owner(COVERED, paths=_PATH),
     "SEG.REL.7'": _owner(COVERED, usage="Kernel"),
     "SEG.REL.8": _two_pages_one_slot,
     "LST.2": _slot(LISTED, in_list=0),
@@ -232,4 +233,5 @@ BREAKERS: Final[dict[str, Breaker]] = {
     "VIEW.RANGE": _range_longer,
     "VIEW.FRAME": _frame_elsewhere,
     "VIEW.UNIQUE": _unique_elsewhere,
+    **SPACE_BREAKERS,
 }

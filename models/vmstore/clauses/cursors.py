@@ -112,7 +112,9 @@ def _covered(c: PlaceCase, node: Node, base: int) -> Iterator[Node]:
         first = base + index * size
         child = c.state.machine.nodes.nodes.get(pte.child_paddr(word) // PAGE_SIZE)
         meets = first < c.cursor.end and first + size > c.cursor.start
-        if pte.is_child(word) and meets and child is not None:
+        if not pte.is_child(word) or child is None or not meets:
+            continue
+        if child.level < node.level:
             yield from _covered(c, child, first)
 
 

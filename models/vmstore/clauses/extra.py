@@ -21,10 +21,8 @@ def _node_count(c: SlotCase) -> str:
 
 
 def _is_root(c: SlotCase) -> bool:
-    spaces = c.state.view.spaces
-    table = spaces.tables.get(c.slot.index)
-    at_top = table is not None and table.level == c.state.world.levels
-    return at_top or c.slot.index == spaces.kernel_root
+    table = c.state.view.spaces.tables.get(c.slot.index)
+    return table is not None and table.level == c.state.world.levels
 
 
 def _is_node(c: SlotCase) -> bool:
@@ -42,7 +40,7 @@ CLAUSES: Final = (
            when=lambda c: c.rc == REF_COUNT_UNIQUE or c.owner.uniques > 0,
            holds=lambda c: c.rc == REF_COUNT_UNIQUE and c.owner.uniques == 1,
            show=lambda c: f"rc={count_name(c.rc)} with {c.owner.uniques} exclusive owners"),
-    Clause("XTRA.2", "a node below a root has rc == its parent's link + handles on it + D", _SRC,
+    Clause("XTRA.2", "a node below a root, or the kernel's, has rc == links + handles on it + D", _SRC,
            "slot", _X, when=lambda c: _is_node(c) and not _is_root(c),
            holds=lambda c: c.rc == c.owner.references(), show=_node_count),
     Clause("PT.INV.7'", "a root has rc == its table's handle + CPUs that run it + handles + D",

@@ -58,7 +58,8 @@ class NodeCase:
         for index, word in self.leaves():
             if self.node.config.is_tracked(word):
                 page = (word & pte.ADDRESS) // PAGE_SIZE
-                yield index, slot_case(self.state, page)
+                if page < self.state.world.pages:
+                    yield index, slot_case(self.state, page)
 
     def children(self) -> Iterator[tuple[int, int]]:
         """Yield the index of each entry that points to a node, and the page it points to."""

@@ -10,7 +10,7 @@ from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.clauses.abstraction import same_node, same_word
 from vmstore.clauses.registry import Clause, Group, Scope, SlotCase, count_name
 from vmstore.clauses.space_cases import NodeCase, all_spaces, partner
-from vmstore.exec import page_table, pte
+from vmstore.exec import pte
 from vmstore.view.page_table import translation
 from vmstore.view.tables import Table
 
@@ -125,9 +125,18 @@ def _walks(c: NodeCase) -> bool:
 
 
 def _walked(c: NodeCase, root: int, va: int) -> object:
-    node = c.peer(root)
-    found = page_table.walk(c.state.machine, node, va) if node is not None else None
-    return None if found is None else (found[0], pte.decode_prop(found[1]))
+    """Translate as the hardware does, one level after the other: nothing lies below level 1."""
+    g, page = c.state.machine.spaces.geometry, root
+    for level in range(g.levels, 0, -1):
+        node = c.peer(page)
+        word = node.word(g.index(va, level)) if node is not None else 0
+        if pte.is_absent(word):
+            return None
+        if not pte.is_child(word):
+            offset = va & (g.sizes[level] - 1)
+            return pte.leaf_paddr(g, word, level) + offset, pte.decode_prop(word)
+        page = pte.child_paddr(word) // PAGE_SIZE
+    return None
 
 
 def _show_walks(c: NodeCase) -> str:

@@ -19,7 +19,7 @@ from vmstore.outcome import NOT_UNTYPED, OK, Err, Ok, Outcome
 from vmstore.view.page_table import map_item
 from vmstore.view.predict import predicted
 from vmstore.view.state import View
-from vmstore.view.tables import Leaf, Place, Table, shown, tracked
+from vmstore.view.tables import Leaf, Place, Table, shown, small_pages, tracked
 from vmstore.view.walk import (
     change,
     close_place,
@@ -27,7 +27,6 @@ from vmstore.view.walk import (
     move,
     open_place,
     search,
-    small_pages,
     span,
     take,
 )

@@ -152,6 +152,15 @@ class Spaces:
                 entry.at = (table.page, index)
         self.touch(table, index)
 
+    def cut_out(self, table: Table) -> None:
+        """Record that a table and all below it belong to no tree and to no cursor any more."""
+        table.holder = None
+        table.is_cut = True
+        self.touch(table, HELD)
+        for entry in table.entries.values():
+            if isinstance(entry, Table):
+                self.cut_out(entry)
+
     def cursor(self, handle: int) -> SpaceCursor:
         """Return a cursor that this step may move."""
         self.touched.is_used = True

@@ -123,6 +123,13 @@ def tracked(store: VmStore, leaf: Leaf) -> SlotOwner | None:
     return store.owner(leaf.paddr // PAGE_SIZE) if leaf.is_tracked else None
 
 
+def small_pages(table: Table) -> int:
+    """Return how many entries the level-1 tables of a sub-tree have. Huge pages do not count."""
+    if table.level == 1:
+        return len(table.entries)
+    return sum(small_pages(e) for e in table.entries.values() if isinstance(e, Table))
+
+
 def shown(prop: Prop) -> dict[str, object]:
     """Return a property as outcomes show it."""
     return {"flags": prop[0], "cache": prop[1], "priv": prop[2]}

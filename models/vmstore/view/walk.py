@@ -257,7 +257,7 @@ def take(v: View, place: Place, length: int) -> Cut | None:
     v.spaces.write(table, index, None)
     if isinstance(entry, Table):
         owner: SlotOwner | None = v.store.owner(entry.page)
-        _cut_out(v, entry)
+        v.spaces.cut_out(entry)
         entry.at = None
     else:
         owner = tracked(v.store, entry)
@@ -270,23 +270,6 @@ def take(v: View, place: Place, length: int) -> Cut | None:
         v.store.touch(owner)
     go_on(v, place)
     return cut
-
-
-def _cut_out(v: View, table: Table) -> None:
-    """Record that a table and all below it belong to no tree and to no cursor any more."""
-    table.holder = None
-    table.is_cut = True
-    v.spaces.touch(table, HELD)
-    for entry in table.entries.values():
-        if isinstance(entry, Table):
-            _cut_out(v, entry)
-
-
-def small_pages(table: Table) -> int:
-    """Return how many entries the level-1 tables of a sub-tree have. Huge pages do not count."""
-    if table.level == 1:
-        return len(table.entries)
-    return sum(small_pages(e) for e in table.entries.values() if isinstance(e, Table))
 
 
 def change(v: View, place: Place, length: int, new: tuple[int, int, str]) -> tuple[int, int] | None:
