@@ -8,6 +8,8 @@ import pytest
 from vmfuzz.oracle import Session
 from vmfuzz.report.block import finding_block
 from vmfuzz.trace import Step, Trace
+from vmstore.clauses.check import everything, footprint, violations
+from vmstore.clauses.fused import everything_holds, footprint_holds
 from vmstore.exec import pte
 from vmstore.exec.space_state import Cursor
 from vmstore.geometry import Geometry
@@ -340,6 +342,52 @@ def test_the_node_of_a_dead_table_lives_on_with_a_handle_on_it() -> None:
     execute(state.machine, BY_NAME["frame_drop"].make({"frame": 0}))
 
     assert not state.machine.spaces.pool.handed
+
+
+def damage(rng: Random, state: State) -> None:
+    """Write one random cell of a live node through the memory, as a stray store would."""
+    nodes = state.machine.nodes
+    live = sorted(live_nodes(state).items())
+    _, node = rng.choice(live)
+    match rng.choice(["word", "word", "move", "children", "stray", "lock"]):
+        case "word":
+            nodes.store(node, rng.randrange(nodes.entries), rng.choice([0, 0x1087, 0x3083, 1 << 9]))
+        case "move":
+            nodes.store(node, 0, rng.choice(live)[1].word(rng.randrange(nodes.entries)))
+        case "children":
+            nodes.add_children(node, rng.choice([-1, 1]))
+        case "stray":
+            nodes.mark_stray(node)
+        case _:
+            nodes.unlock(node) if node.locked else nodes.lock(node)
+
+
+@pytest.mark.parametrize(
+    "world", WORLDS[:6], ids=lambda w: " ".join(map(str, w.settings().values()))
+)
+def test_incremental_and_full_agree_on_corrupted_page_tables(world: World) -> None:
+    """Footprint and whole state give the same verdict, and the same clause first."""
+    wrong = 0
+    for seed in range(60):
+        driver = Driver(world, seed)
+        state = driver.state
+        for _ in range(driver.rng.randrange(10, 80)):
+            op = driver.draw(driver.rng.choice(MIXED))
+            if op is not None and not driver.session.is_over:
+                assert driver.session.step(op) is None
+        if driver.session.is_over or not live_nodes(state):
+            continue
+        state.begin_step()
+
+        damage(driver.rng, state)
+
+        found = violations(state, footprint(state))
+        whole = violations(state, everything(state))
+        assert footprint_holds(state) == (not found) == everything_holds(state) == (not whole)
+        if whole:
+            wrong += 1
+            assert found[0].clause == whole[0].clause
+    assert wrong > 10
 
 
 @pytest.mark.parametrize("rc_max", [(1 << 63) - 1, 6])

@@ -8,6 +8,7 @@ from vmstore.arch import PAGE_SIZE
 from vmstore.exec import pte
 from vmstore.exec.pte import Prop
 from vmstore.exec.space_state import Cursor, OpsStack
+from vmstore.geometry import AVAIL1
 from vmstore.node_cells import CHILD_BITS, CHILDREN, LOCK, STRAY, Node, NodeCells
 from vmstore.view.spaces import HELD, Queue
 from vmstore.view.tables import Leaf, Place, Table
@@ -34,11 +35,13 @@ def same_word(nodes: NodeCells, node: Node, table: Table, index: int) -> bool:
         base, step = nodes.kernel_run()
         return word == base + index * step
     if isinstance(entry, Leaf):
+        paddr, prop, is_tracked = entry
+        bits = word & ~pte.ADDRESS
         return (
-            word & pte.LEAF != 0
-            and word & pte.ADDRESS == entry.paddr
-            and prop_of(word) == entry.prop
-            and node.config.is_tracked(word) == entry.is_tracked
+            word & pte.ADDRESS == paddr
+            and word & pte.LEAF != 0
+            and (_PROPS.get(bits) or prop_of(word)) == prop
+            and (word & AVAIL1 == node.config.tracked_word) == is_tracked
         )
     return word == entry.page * PAGE_SIZE | CHILD_BITS and entry.at == (node.index, index)
 
@@ -94,32 +97,34 @@ def same_kernel_node(nodes: NodeCells, node: Node) -> bool:
 
 def same_place(nodes: NodeCells, c: Cursor, place: Place) -> bool:
     """Return whether a cursor stands where it should: address, level, path, range, guard."""
-    if (c.va, c.level, c.start, c.end) != (place.va, place.level, place.start, place.end):
+    va, level, path, table = c.va, c.level, c.path, place.guard
+    above = c.guard_level
+    if va != place.va or level != place.level or above != table.level:
         return False
-    table, above = place.guard, c.guard_level
-    if above != table.level:
+    if c.start != place.start or c.end != place.end:
         return False
-    index_of = c.geometry.index
-    for level in range(len(c.path) - 1, -1, -1):
-        node = c.path[level]
-        if level > above or level < c.level:
-            if node is not None:
-                return False
-            continue
-        if level < above:
-            below = table.entries.get(index_of(c.va, level + 1))
-            if not isinstance(below, Table):
-                return False
-            table = below
-        if node is None or node is not nodes.nodes.get(table.page):
+    if path.count(None) != len(path) - (above - level + 1):
+        return False
+    built, shifts, mask = nodes.nodes, c.geometry.shifts, c.geometry.index_mask
+    while True:
+        node = path[above]
+        if node is None or node is not built.get(table.page):
             return False
-    return True
+        if above == level:
+            return True
+        entry = table.entries.get(va >> shifts[above] & mask)
+        if not isinstance(entry, Table):
+            return False
+        table = entry
+        above -= 1
 
 
 def same_queue(queue: OpsStack | None, expected: Queue | None) -> bool:
     """Return whether the same flushes wait, and the same pages for them."""
     if queue is None or expected is None:
         return queue is None and expected is None
+    if not (queue.ops or expected.spans or queue.keeper or expected.kept or queue.pages):
+        return queue.flushes_all == expected.is_all
     return (
         queue.flushes_all == expected.is_all
         and spans(queue) == expected.spans

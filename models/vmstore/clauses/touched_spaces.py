@@ -18,7 +18,7 @@ from vmstore.clauses.abstraction import (
     same_queue,
     same_touched,
 )
-from vmstore.clauses.address_spaces import same_cpu, same_space
+from vmstore.clauses.address_spaces import same_space
 from vmstore.clauses.registry import Clause, StoreCase
 from vmstore.clauses.space_cases import (
     CpuCase,
@@ -102,29 +102,38 @@ def _is_known(state: State, index: int) -> bool:
 def spaces_hold(state: State) -> bool:
     """Return whether what this step declared or wrote of address spaces is as the view says."""
     touched = state.view.spaces.touched
-    return (
-        _cells_hold(state)
-        and all(_cursor_holds(state, handle) for handle in touched.cursors)
-        and all(_place_holds(state, handle) for handle in touched.ptcursors)
-        and _counts_hold(state)
-        and (not (touched.spaces or touched.trees or touched.has_cpus) or _values_hold(state))
-    )
+    if not _cells_hold(state):
+        return False
+    for handle in touched.cursors:
+        if not _cursor_holds(state, handle):
+            return False
+    for handle in touched.ptcursors:
+        if not _place_holds(state, handle):
+            return False
+    if touched.has_pages and not _pages_hold(state):
+        return False
+    return not (touched.spaces or touched.trees or touched.has_cpus) or _values_hold(state)
 
 
 def _cells_hold(state: State) -> bool:
     """Return whether the entries, locks and counters that were written or should be are right."""
     nodes, view = state.machine.nodes, state.view.spaces
     built, tables = nodes.nodes, view.tables
+    seen = set()
     for node, cell, _ in nodes.journal:
-        table = tables.get(node.index)
+        page = node.index
+        table = tables.get(page)
         if table is None:
             if not _dead_holds(state, node):
                 return False
-        elif built[node.index] is node and not same_cell(nodes, node, table, cell):
-            return False
+        elif built[page] is node:
+            seen.add((page, cell))
+            if not same_cell(nodes, node, table, cell):
+                return False
     for table, cell in view.touched.cells:
-        if tables.get(table.page) is table:
-            found = built.get(table.page)
+        page = table.page
+        if (page, cell) not in seen and tables.get(page) is table:
+            found = built.get(page)
             if found is None or not same_touched(nodes, found, table, cell):
                 return False
     return True
@@ -156,7 +165,7 @@ def _place_holds(state: State, handle: int) -> bool:
     return same_place(state.machine.nodes, c, place)
 
 
-def _counts_hold(state: State) -> bool:
+def _pages_hold(state: State) -> bool:
     """Return whether pool and grace period are as the view says, up to what did not change."""
     spaces, view = state.machine.spaces, state.view.spaces
     pool, known = spaces.pool, view.pool
@@ -203,10 +212,19 @@ def _space_holds(state: State, known: SpaceView) -> bool:
 
 
 def _cpu_holds(state: State, cpu: int) -> bool:
-    held = state.machine.spaces.cpus.get(cpu)
+    view, held = state.view.spaces, state.machine.spaces.cpus.get(cpu)
     if held is None:
         return False
-    return same_cpu(CpuCase(state, cpu, held)) and not held.queue.keeper and not held.queue.ops
+    known, active, queue = view.active.get(cpu), held.active, held.queue
+    if known is None or active is None:
+        is_same = known is None and active is None
+    else:
+        is_same = known.number == active.number and held.root is active.table.root
+    return (
+        is_same
+        and held.root.index == view.roots.get(cpu, view.kernel_root)
+        and not (queue.keeper or queue.ops or queue.flushes_all)
+    )
 
 
 def all_spaces_hold(state: State) -> bool:

@@ -57,12 +57,12 @@ class Touched:
     """What one step declares about address spaces.
 
     `cells` are tables with the index of an entry, `WHOLE` or `HELD`; the rest are spaces, raw
-    tables and cursors by id, how many batches began to wait, and whether CPUs changed what they run
-    or what waits for them.
+    tables and cursors by id, how many batches began to wait, whether CPUs changed what they run
+    or what waits for them, and whether pages were taken, let go of or given back.
     """
 
-    __slots__ = ("batches", "cells", "cursors", "has_cpus", "is_used", "ptcursors", "spaces",
-                 "trees")  # fmt: skip
+    __slots__ = ("batches", "cells", "cursors", "has_cpus", "has_pages", "is_used", "ptcursors",
+                 "spaces", "trees")  # fmt: skip
 
     def __init__(self) -> None:
         self.is_used = False
@@ -73,6 +73,7 @@ class Touched:
         self.ptcursors: list[int] = []
         self.batches = 0
         self.has_cpus = False
+        self.has_pages = False
 
 
 class Spaces:
@@ -134,6 +135,7 @@ class Spaces:
         store.touch(owner)
         table = self.tables[owner.index] = Table(owner.index, level, made)
         self.touch(table, WHOLE)
+        self.touched.has_pages = True
         return table
 
     def touch(self, table: Table, cell: int) -> None:

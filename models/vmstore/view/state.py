@@ -161,6 +161,7 @@ class View:
 
     def let_go(self, batch: list[SlotOwner]) -> None:
         """Give deferred references back: at once, or with the next end of a grace period."""
+        self.spaces.touched.has_pages = True
         if self.spaces.defers:
             self.spaces.waiting.append(batch)
             self.spaces.touched.batches += 1
