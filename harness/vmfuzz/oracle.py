@@ -24,14 +24,25 @@ CHECKS: Final = ("invariants", "extra", "outcome", "view")
 FULL_EVERY: Final = 251  # a prime, so that it does not beat with the period of a generator
 _CLAUSE_GROUPS: Final = ("invariants", "extra", "view")
 _AFTER_ABORT: Final = frozenset({"ACCT.3c", "XTRA.2"})  # the machine is off, only counts remain
+_FRAMES: Final = "AnyFrameMeta::on_drop, GlobalFrameAllocator::dealloc"
+_FLUSHES: Final = (
+    "TLB.DISPATCH.POST.1",
+    "each CPU that has the space active flushes what was queued, others before this one",
+    "TlbFlusher::dispatch_tlb_flush",
+)
+_FLUSHED_LATE: Final = (
+    "TLB.REQ.2",
+    "a frame is freed only once no CPU may have a translation to it",
+    "TlbFlusher, RcuDrop",
+)
 _EVENT_CLAUSES: Final = {
-    "freed": ("VIEW.O6", "the allocator is told of each page exactly once, by a drop"),
-    "on_drop": ("VIEW.O7", "each installed metadata value's hook runs exactly once"),
-    "cr3": ("VMS.ACT.POST.1", "activating a space loads its root, once"),
-    **dict.fromkeys(
-        ("ipi", "tlb_addr", "tlb_range", "tlb_all"),
-        ("TLB.DISPATCH.POST.1", "each CPU of the space flushes what was queued, and only that"),
-    ),
+    "freed": ("VIEW.O6", "the allocator is told of each page exactly once, by a drop", _FRAMES),
+    "on_drop": ("VIEW.O7", "each installed metadata value's hook runs exactly once", _FRAMES),
+    "cr3": ("VMS.ACT.POST.1", "activating a space loads its root, once", "PageTable::activate"),
+    "ipi": _FLUSHES,
+    "tlb_all": _FLUSHES,
+    "tlb_range": _FLUSHES,
+    "tlb_addr": _FLUSHES,
 }
 _ENDS: Final = frozenset({Panic, Abort, Diverges})
 _CONSUMERS: Final = {
@@ -189,9 +200,11 @@ class Session:
         name = str((expected[at : at + 1] or seen[at : at + 1])[0][0])
         if len(seen) > len(expected) and name == "on_drop" and at >= len(expected):
             name = str(seen[at][0])
-        clause, text = _EVENT_CLAUSES[name]
+        clause, text, source = _EVENT_CLAUSES[name]
+        if clause == _FLUSHES[0] and at < len(seen) and seen[at][0] in {"on_drop", "freed"}:
+            clause, text, source = _FLUSHED_LATE
         witness = f"seen {_show_events(seen)}, expected {_show_events(expected)}"
-        return self._finding(op, clause, text, "what the ops must show", witness)
+        return self._finding(op, clause, text, source, witness)
 
     def _clause_finding(self, op: Op | None, found: list[Violation]) -> Finding | None:
         if not found:

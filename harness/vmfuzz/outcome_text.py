@@ -7,7 +7,7 @@ from typing import Any, Final
 from vmfuzz.errors import closest
 from vmstore.outcome import OK, Abort, Blocked, Diverges, Err, Ok, Outcome, Panic
 
-_HEX_KEYS: Final = frozenset({"paddr", "start", "end", "found", "va"})
+_HEX_KEYS: Final = frozenset({"paddr", "start", "end", "found", "va", "range", "info"})
 _WORDS: Final = ("ok", "err", "panic", "abort", "blocked", "diverges")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _CODE: Final = re.compile(r"[a-z0-9][a-z0-9-]*")

@@ -12,7 +12,7 @@ from vmstore.store import SegmentEntry
 from vmstore.view.tables import Table
 
 Counts = Counter[int]
-_NAMES: Final = "H, U, C, P, links and D"
+_NAMES: Final = "H, U, C, P, links, D"
 
 
 def recount(state: State) -> None:

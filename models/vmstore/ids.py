@@ -36,6 +36,7 @@ CACHE_POLICIES: Final[tuple[CachePolicy, ...]] = ("WB", "WT", "WC", "UC", "WP")
 CACHE_CHANGES: Final[tuple[CacheChange, ...]] = ("keep", *CACHE_POLICIES)
 TABLE_CONFIGS: Final[tuple[TableConfig, ...]] = ("user", "kernel", "kernel_full", "test")
 FLUSH_KINDS: Final[tuple[FlushKind, ...]] = ("all", "single", "range")
+WITHOUT_PAYLOAD: Final = frozenset({"unit", "pt"})
 UNTYPED_KINDS: Final = frozenset({"unit", "umeta", "link"})
 
 FrameId = NewType("FrameId", int)

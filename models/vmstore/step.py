@@ -114,12 +114,14 @@ class State:
             cells.journal = []
         if cells.head_journal:
             cells.head_journal = []
-        if machine.nodes.journal:
-            machine.nodes.journal = []
         if view.touched_lists:
             view.touched_lists = []
         if view.touched_cursors:
             view.touched_cursors = []
+        if machine.nodes.nodes:  # most traces have no page tables
+            machine.nodes.journal = []
+            if view.spaces.touched.is_used:
+                view.spaces.touched = Touched()
         if store.touched:
             store.touched = []
         if store.fresh:
@@ -128,8 +130,6 @@ class State:
             machine.events = []
         if view.events:
             view.events = []
-        if view.spaces.touched.is_used:
-            view.spaces.touched = Touched()
 
     def abandon(self, kind: str, handle: int) -> None:
         """Take a live handle's id away: a failed op gave the object back, no trace can name it.

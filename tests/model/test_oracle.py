@@ -140,7 +140,7 @@ def test_drifting_counts_are_a_defect_of_ours_and_no_finding() -> None:
     recount(session.state)
     session.state.view.store.owner(0).handles += 1
 
-    with pytest.raises(HarnessError, match="slot 0: counts H, U, C, P, links and D are"):
+    with pytest.raises(HarnessError, match="slot 0: counts H, U, C, P, links, D are"):
         recount(session.state)
 
 

@@ -18,6 +18,13 @@ def main(argv: list[str] | None = None) -> int:
     gc.set_threshold(_GC_THRESHOLD)
     streams.prepare()
     try:
+        return _guarded(argv)
+    finally:
+        streams.finish()
+
+
+def _guarded(argv: list[str] | None) -> int:
+    try:
         code = _run(argv)
         streams.flush()
     except VmfuzzError as error:

@@ -33,6 +33,17 @@ def flush() -> None:
         mute(sys.stdout)
 
 
+def finish() -> None:
+    """Empty both streams while a failure can be ignored; at exit it would be the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError):
+                mute(stream)
+                stream.flush()
+
+
 def note(text: str) -> None:
     """Write a remark to stderr; one that cannot be written changes nothing."""
     with suppress(OSError):

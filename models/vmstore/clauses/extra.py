@@ -26,7 +26,7 @@ def _is_root(c: SlotCase) -> bool:
 
 
 def _is_node(c: SlotCase) -> bool:
-    return c.owner.usage == "PageTable"
+    return c.owner.usage == "PageTable" and not c.owner.uniques
 
 
 def _owed(c: SlotCase) -> int:

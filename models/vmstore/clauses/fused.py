@@ -37,7 +37,7 @@ def footprint_holds(state: State) -> bool:
     for held in view.touched_lists:
         if not list_holds(state, held):
             return False
-    if (machine.nodes.journal or view.spaces.touched.is_used) and not spaces_hold(state):
+    if machine.nodes.nodes and not spaces_hold(state):
         return False
     return not view.touched_cursors or all(
         _cursor_holds(state, handle) for handle in view.touched_cursors

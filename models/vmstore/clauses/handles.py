@@ -15,6 +15,7 @@ _UNQ: Final = "vostd UniqueFrameOwner::inv, global_inv"
 _SEG: Final = "vostd Segment::inv"
 _OWN: Final = "vostd SegmentOwner::inv, Segment::wf (2026-06)"
 _REL: Final = "vostd Segment::relate_regions"
+_DEAD: Final = "the last handle on the node of a dead table may become exclusive"
 _G3: Final = {"vostd": "G3", "seed": "G3"}
 
 
@@ -37,11 +38,10 @@ def _ordered(c: SegmentCase) -> bool:
 
 def _global_inv(c: PageCase) -> bool:
     slot, owner = c.at.slot, c.at.owner
-    page = c.state.view.pages.get(slot.index)
     return (
-        page == (slot.vtable, slot.val)
+        c.state.view.page(owner) == (slot.vtable, slot.val)
         and slot.ref_count == REF_COUNT_UNIQUE
-        and owner.usage == "Frame"
+        and owner.usage in {"Frame", "PageTable"}
         and owner.obligations > 0
     )
 
@@ -62,8 +62,8 @@ CLAUSES: Final = (
     Clause("UNQ.WFR", "rc == UNIQUE, in_list == 0, paths empty", _UNQ, "unique", _X,
            holds=lambda c: c.at.rc == REF_COUNT_UNIQUE and c.at.slot.in_list == 0
            and not c.at.owner.paths),
-    Clause("UNQ.GINV", "metadata as written, rc == UNIQUE, usage Frame, obligation held", _UNQ,
-           "unique", _X, holds=_global_inv,
+    Clause("UNQ.GINV'", "metadata as written, rc == UNIQUE, usage Frame (or PageTable), obligation",
+           _UNQ, "unique", _X, holds=_global_inv, reason=_DEAD,
            show=lambda c: f"obligations={c.at.owner.obligations}"),
     Clause("SEG.INV.1", "start is aligned", _SEG, "segment", _X,
            holds=lambda c: c.entry.start % PAGE_SIZE == 0),

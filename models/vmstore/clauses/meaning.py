@@ -9,7 +9,8 @@ _V: Final[Group] = "view"
 
 
 def _page(c: SlotCase) -> tuple[str, int]:
-    default = ("pt", 0) if c.owner.usage == "PageTable" and c.owner.references() else ("", 0)
+    is_live = c.owner.references() or c.owner.uniques
+    default = ("pt", 0) if c.owner.usage == "PageTable" and is_live else ("", 0)
     return c.state.view.pages.get(c.slot.index, default)
 
 

@@ -200,7 +200,7 @@ SPACE_BREAKERS: Final[dict[str, Breaker]] = {
     "VIEW.INV.4": _word(_raw_root, 3, _page_again),
     "VIEW.INV.6": _add(_frame, mappings=1),
     "VIEW.INV.8": _word(_leaf, 1, _to_page(ALSO_MAPPED)),
-    "MR.INV.1": _set(lambda s: _leaf(s).slot, vtable="unit"),
+    "MR.INV.1'": _set(lambda s: _leaf(s).slot, vtable="unit"),
     "MR.INV.3'": _set(_frame, usage="Kernel"),
     "MR.INV.4": _set(_frame, paths=frozenset({(0, 0)})),
     "MR.INV.5'": _word(_second, 3, _page_again),

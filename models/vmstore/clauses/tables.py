@@ -182,7 +182,8 @@ def _show_frames(c: NodeCase) -> str:
 
 def _is_live_node(c: NodeCase) -> bool:
     at = c.at
-    return at.owner.usage == "PageTable" and at.is_shared and at.slot.vtable == "pt"
+    is_counted = at.is_shared or (at.rc == REF_COUNT_UNIQUE and at.owner.uniques > 0)
+    return at.owner.usage == "PageTable" and is_counted and at.slot.vtable == "pt"
 
 
 def _same_extent(c: NodeCase) -> bool:
@@ -242,8 +243,9 @@ CLAUSES: Final = (
     Clause("VIEW.INV.4", "a table maps nothing outside of its own half", _VIEW, _N, _X,
            when=lambda c: c.is_root and _own(c) and not c.table.shares_kernel,
            holds=_nothing_outside),
-    Clause("MR.INV.1", "a node's page has usage PageTable, node metadata, 1 <= rc <= MAX", _MR,
-           _N, _X, holds=_is_live_node),
+    Clause("MR.INV.1'", "a node's page has usage PageTable, node metadata, 1 <= rc <= MAX", _MR,
+           _N, _X, holds=_is_live_node,
+           reason="the last handle on the node of a dead table may become exclusive"),
     Clause("MR.INV.3'", "a mapped frame has usage Frame, or PageTable (dynamic), 1 <= rc <= MAX",
            _MR, _N, _X, when=_own, holds=_frames_are_live, show=_show_frames,
            reason="a kernel table maps any frame, dynamic handles on nodes too (AX-21)"),

@@ -95,15 +95,13 @@ def _dfs_lock(m: Machine, node: Node, base: int, start: int, end: int, taken: li
     if node.level == 1:
         return
     size = m.spaces.geometry.sizes[node.level]
-    for index in _indices(base, size, start, end):
-        word = node.word(index)
-        if pte.is_child(word):
-            child = child_node(m, word)
-            _lock(m, child)
-            taken.append(child)
-            child_base = base + index * size
-            child_end = _end(m, child_base, size)
-            _dfs_lock(m, child, child_base, max(start, child_base), min(end, child_end), taken)
+    for index in _children(node, base, size, start, end):
+        child = child_node(m, node.word(index))
+        _lock(m, child)
+        taken.append(child)
+        child_base = base + index * size
+        child_end = _child_end(m, child_base, size, end)
+        _dfs_lock(m, child, child_base, max(start, child_base), child_end, taken)
 
 
 def unlock_range(m: Machine, c: Cursor) -> None:
@@ -121,13 +119,11 @@ def unlock_range(m: Machine, c: Cursor) -> None:
 def _dfs_unlock(m: Machine, node: Node, base: int, start: int, end: int) -> None:
     if node.level > 1:
         size = m.spaces.geometry.sizes[node.level]
-        for index in reversed(_indices(base, size, start, end)):
-            word = node.word(index)
-            if pte.is_child(word):
-                child_base = base + index * size
-                child_end = _end(m, child_base, size)
-                child = child_node(m, word)
-                _dfs_unlock(m, child, child_base, max(start, child_base), min(end, child_end))
+        for index in reversed(_children(node, base, size, start, end)):
+            child_base = base + index * size
+            child_end = _child_end(m, child_base, size, end)
+            child = child_node(m, node.word(index))
+            _dfs_unlock(m, child, child_base, max(start, child_base), child_end)
     m.nodes.unlock(node)
 
 
@@ -149,16 +145,27 @@ def mark_stray_and_unlock(m: Machine, node: Node) -> int:
     return frames
 
 
-def _indices(base: int, size: int, start: int, end: int) -> range:
-    """Return the entries of a node at `base` that meet a range. Source: `dfs_get_idx_range`."""
-    return range((start - base) // size, -((base - end) // size))
+def _children(node: Node, base: int, size: int, start: int, end: int) -> list[int]:
+    """Return which entries of a node at `base` meet a range and point to a child, ascending.
 
-
-def _end(m: Machine, start: int, size: int) -> int:
-    """Return the end of a span. Errors: debug panic at 2^64.
-
-    A release build wraps there, and again when it subtracts, which makes 2^64 of it.
+    The real code looks at each of them; a run that was filled at once holds no children.
+    Source: `dfs_get_idx_range`.
     """
-    if start + size > U64_MASK and m.debug:
+    met = range((start - base) // size, -((base - end) // size))
+    return sorted(
+        index for index, word in node.words.items() if index in met and pte.is_child(word)
+    )
+
+
+def _child_end(m: Machine, base: int, size: int, end: int) -> int:
+    """Return where the part of a child's span ends that lies before `end`.
+
+    Errors: debug panic where the span ends at 2^64. A release build takes 0 for the smaller one,
+    and subtracting from that makes 2^64 of it: the child is taken up to its end.
+    """
+    child_end = base + size
+    if child_end <= U64_MASK:
+        return min(end, child_end)
+    if m.debug:
         raise Unwinding("overflow")
-    return start + size
+    return child_end

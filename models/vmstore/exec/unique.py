@@ -3,6 +3,7 @@
 from vmstore.arch import PAGE_SIZE
 from vmstore.exec import allocator, meta
 from vmstore.exec.machine import Machine
+from vmstore.ids import WITHOUT_PAYLOAD
 from vmstore.ops.unique import (
     UniqueDrop,
     UniqueFromRaw,
@@ -42,9 +43,9 @@ def unique_info(m: Machine, op: UniqueInfo) -> Outcome:
 
 
 def unique_set_val(m: Machine, op: UniqueSetVal) -> Outcome:
-    """Change the payload in place; `unit` has none. No checks."""
+    """Change the payload in place; `unit` and nodes have none. No checks."""
     slot = m.uniques[op.unique]
-    if slot.vtable != "unit":
+    if slot.vtable not in WITHOUT_PAYLOAD:
         m.cells.write_val(slot, op.val)
     return OK
 

@@ -76,7 +76,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas ddb39ccb1",
         "a search that finds nothing leaves the cursor beyond its range",
-        "CUR.INV.2",
+        "CUR.INV.2'",
     ),
     Fault(
         "jump-node-end-wrap",

@@ -52,7 +52,7 @@ FAULTS: Final = (
         "ours",
         "UniqueFrame::repurpose",
         "the new metadata type is installed over the old payload",
-        "UNQ.GINV",
+        "UNQ.GINV'",
     ),
     Fault(
         "repurpose-skips-teardown",

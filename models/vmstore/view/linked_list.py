@@ -58,7 +58,7 @@ def list_push_back(v: View, op: ListPushBack, out: Outcome) -> Outcome | None:
 def _insert(v: View, held: ListView, position: int, unique: int, out: Outcome) -> Outcome | None:
     """U stays: the list owns the forgotten handle. Aborts when the list needs an id and none is."""
     owner = v.store.owner_at(v.store.unique_frames[unique])
-    if v.pages[owner.index][0] != "link":
+    if v.page(owner)[0] != "link":
         return None if out is WRONG_TYPE else WRONG_TYPE
     if not _has_id(v, held):
         return None if out == IDS_EXHAUSTED else IDS_EXHAUSTED

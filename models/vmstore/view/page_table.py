@@ -5,10 +5,10 @@ from typing import Final
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.ops.page_table import PtDrop, PtLargestPages, PtNew, PtPageWalk
 from vmstore.outcome import BORROWED, OK, CallEnded, Ok, Outcome, Unwinding
+from vmstore.view.edit import make_room, put
 from vmstore.view.predict import predicted
 from vmstore.view.state import View
 from vmstore.view.tables import PRIV_AVAIL1, Leaf, Place, Prop, Table, Tree, shown
-from vmstore.view.walk import make_room, put
 
 MAX_SHOWN_PAGES: Final = 200
 

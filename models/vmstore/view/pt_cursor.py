@@ -16,20 +16,12 @@ from vmstore.ops.page_table import (
     PtCursorVirtAddr,
 )
 from vmstore.outcome import NOT_UNTYPED, OK, Err, Ok, Outcome
+from vmstore.view.edit import change, take
 from vmstore.view.page_table import map_item
 from vmstore.view.predict import predicted
 from vmstore.view.state import View
 from vmstore.view.tables import Leaf, Place, Table, shown, small_pages, tracked
-from vmstore.view.walk import (
-    change,
-    close_place,
-    look,
-    move,
-    open_place,
-    search,
-    span,
-    take,
-)
+from vmstore.view.walk import close_place, look, move, open_place, search, span
 
 
 @predicted

@@ -3,7 +3,7 @@
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE
 from vmstore.cells import NONE
 from vmstore.exec.machine import Event
-from vmstore.outcome import IN_USE, NOT_ALIGNED, OUT_OF_BOUND, UNIQUE, UNUSED, Err
+from vmstore.outcome import IN_USE, NOT_ALIGNED, OUT_OF_BOUND, UNIQUE, UNUSED, Err, PoweredOff
 from vmstore.owner import SlotOwner
 from vmstore.store import VmStore
 from vmstore.view.spaces import Spaces
@@ -130,18 +130,22 @@ class View:
 
     def retire(self, owner: SlotOwner, *, freed: bool = True) -> None:
         """Record that the page lost its last reference: hook, then the allocator is told."""
-        if owner.usage == "PageTable":
-            self._retire_table(owner)
-            return
-        kind, val = self.pages.pop(owner.index, ("", 0))
+        self.drop_meta(owner)
         owner.parked = True
-        self.show_on_drop(owner.index, kind, val)
         if freed and owner.index >= self.frames:
             self.spaces.pool.give_back(owner.index)
         elif freed and self.reports_dealloc:
             self.events.append(("freed", owner.index * PAGE_SIZE))
 
-    def _retire_table(self, owner: SlotOwner) -> None:
+    def drop_meta(self, owner: SlotOwner) -> None:
+        """Record that the page's metadata goes: its hook runs, or a table's entries go with it."""
+        if owner.usage == "PageTable":
+            self._drop_table(owner)
+        else:
+            kind, val = self.pages.pop(owner.index, ("", 0))
+            self.show_on_drop(owner.index, kind, val)
+
+    def _drop_table(self, owner: SlotOwner) -> None:
         """Record that a table went, and the references of its entries with it, ascending."""
         owner.usage = "Unused"
         table = self.spaces.tables.pop(owner.index)
@@ -157,7 +161,13 @@ class View:
                 continue
             self.store.touch(below)
             self.retire_if_last(below)
-        self.spaces.pool.give_back(owner.index)
+
+    def check_room(self, owner: SlotOwner) -> None:
+        """Errors: abort where one more reference on a page is too many; it is counted and lost."""
+        self.store.touch(owner)
+        if owner.references() >= self.rc_max:
+            owner.leaked += 1
+            raise PoweredOff("ref-count-saturated")
 
     def let_go(self, batch: list[SlotOwner]) -> None:
         """Give deferred references back: at once, or with the next end of a grace period."""

@@ -103,7 +103,7 @@ class Place:
     `began_in_leaf` when the range was a part of one huge page.
     """
 
-    __slots__ = ("began_in_leaf", "end", "guard", "held", "level", "start", "tree", "va")
+    __slots__ = ("began_in_leaf", "end", "guard", "level", "start", "tree", "va")
 
     def __init__(
         self, tree: Tree, guard: Table, start: int, end: int, *, began_in_leaf: bool = False
@@ -111,7 +111,6 @@ class Place:
         self.tree = tree
         self.guard = guard
         self.began_in_leaf = began_in_leaf
-        self.held: list[Table] = []
         self.level = guard.level
         self.start = start
         self.end = end

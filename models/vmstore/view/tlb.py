@@ -52,6 +52,7 @@ def dispatch(v: View, space: SpaceView, queue: Queue) -> None:
     """Flush where the space is active, other CPUs first; then let go of what was kept.
 
     Each other CPU holds on to what was kept for as long as its own flush takes.
+    Errors: abort where one more reference on it is too many.
     """
     if not queue.spans and not queue.is_all:
         return
@@ -59,6 +60,7 @@ def dispatch(v: View, space: SpaceView, queue: Queue) -> None:
     here = v.spaces.cpu
     others = sorted(space.active_on - {here})
     for owner in queue.kept * len(others):
+        v.check_room(owner)
         owner.deferred += 1
     for cpu in others:
         v.events.append(("ipi", here, cpu))

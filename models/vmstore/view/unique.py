@@ -1,6 +1,7 @@
 """Rules of the ops on exclusive frames."""
 
 from vmstore.arch import PAGE_SIZE
+from vmstore.ids import WITHOUT_PAYLOAD
 from vmstore.ops.unique import (
     UniqueDrop,
     UniqueFromRaw,
@@ -32,7 +33,7 @@ def unique_from_unused(v: View, op: UniqueFromUnused, out: Outcome) -> Outcome |
 def unique_info(v: View, op: UniqueInfo, out: Outcome) -> Outcome | None:
     """Returns the page's address and metadata; nothing changes."""
     paddr = v.store.unique_frames[op.unique]
-    kind, val = v.pages[paddr // PAGE_SIZE]
+    kind, val = v.page(v.store.owner_at(paddr))
     value: dict[str, object] = {
         "paddr": paddr,
         "size": PAGE_SIZE,
@@ -48,8 +49,9 @@ def unique_set_val(v: View, op: UniqueSetVal, out: Outcome) -> Outcome | None:
     if out is not OK:
         return OK
     owner = v.store.owner_at(v.store.unique_frames[op.unique])
-    kind, _ = v.pages[owner.index]
-    v.pages[owner.index] = (kind, 0 if kind == "unit" else op.val)
+    kind, _ = v.page(owner)
+    if kind not in WITHOUT_PAYLOAD:
+        v.pages[owner.index] = (kind, op.val)
     v.store.touch(owner)
     return None
 
@@ -59,7 +61,7 @@ def unique_repurpose(v: View, op: UniqueRepurpose, out: Outcome) -> Outcome | No
     if out is not OK:
         return OK
     owner = v.store.extract_unique(op.unique)
-    v.show_on_drop(owner.index, *v.pages[owner.index])
+    v.drop_meta(owner)
     v.claim(owner.index, op.meta, op.val)
     v.store.insert_unique(op.dst, owner.index * PAGE_SIZE)
     return None

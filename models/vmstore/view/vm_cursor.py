@@ -31,21 +31,13 @@ from vmstore.outcome import (
 )
 from vmstore.spaces import CursorEntry, extract_cursor, insert_cursor
 from vmstore.view import tlb
+from vmstore.view.edit import change, take
 from vmstore.view.page_table import map_item
 from vmstore.view.predict import predicted
 from vmstore.view.spaces import Queue, SpaceCursor
 from vmstore.view.state import View
 from vmstore.view.tables import Leaf, Place, Table, shown, small_pages, tracked
-from vmstore.view.walk import (
-    change,
-    close_place,
-    look,
-    move,
-    open_place,
-    search,
-    span,
-    take,
-)
+from vmstore.view.walk import close_place, look, move, open_place, search, span
 
 PRIV_USER = 0x01
 

@@ -12,8 +12,9 @@ from vmstore.view.state import View
 @predicted
 def vmspace_new(v: View, op: VmspaceNew) -> Outcome:
     """A space without mappings, active nowhere."""
-    space = v.spaces.vm_spaces[op.dst] = SpaceView(op.dst, new_tree(v, "user"))
-    space.tree.root.shares_kernel = True
+    tree = new_tree(v, "user")
+    tree.root.shares_kernel = True
+    space = v.spaces.vm_spaces[op.dst] = SpaceView(op.dst, tree)
     v.spaces.touch_space(space)
     insert_vm_space(v.store.vm_spaces, op.dst, VmSpaceEntry())
     return OK
@@ -62,10 +63,10 @@ def vmspace_activate(v: View, op: VmspaceActivate) -> Outcome:
         _leave(v, before)
     root = v.store.owner(space.tree.root.page)
     left = v.store.owner(spaces.roots.get(here, spaces.kernel_root))
+    v.check_room(root)
     spaces.roots[here] = root.index
     root.links += 1
     left.links -= 1
-    v.store.touch(root)
     v.store.touch(left)
     v.events.append(("cr3", here, f"vs{space.number}"))
     v.retire_if_last(left)

@@ -5,22 +5,12 @@ to the guard; only where it starts does the level depend on the past.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.outcome import BLOCKED, DIVERGES, UNALIGNED_VADDR, CallEnded, Err, Outcome, Unwinding
-from vmstore.owner import SlotOwner
-from vmstore.view.spaces import HELD, leaf_error
+from vmstore.view.spaces import HELD
 from vmstore.view.state import View
-from vmstore.view.tables import Entry, Leaf, Place, Prop, Table, Tree, tracked
-
-
-class Cut(NamedTuple):
-    """What was taken out of a tree: where, at which level, the entry itself."""
-
-    va: int
-    level: int
-    entry: Entry
+from vmstore.view.tables import Entry, Leaf, Place, Table, Tree
 
 
 def open_place(v: View, tree: Tree, start: int, end: int) -> Place | Outcome:
@@ -80,21 +70,20 @@ def _meeting(v: View, table: Table, base: int, start: int, end: int) -> Iterator
 def hold(v: View, place: Place, table: Table) -> None:
     """Lock a table for a cursor."""
     table.holder = place
-    place.held.append(table)
     v.spaces.touch(table, HELD)
 
 
 def close_place(v: View, place: Place) -> None:
-    """Unlock all that the cursor holds. Errors: debug panic where a table ends at 2^64."""
+    """Unlock the range: all that meets it now, which a cursor let out at the top has left.
+
+    Errors: debug panic where a table ends at 2^64.
+    """
     place.tree.borrows -= 1
     g = v.spaces.geometry
     base = place.start & -g.sizes[place.guard.level + 1]
-    for _ in _meeting(v, place.guard, base, place.start, place.end):
-        pass
-    for table in place.held:
-        if table.holder is place:
-            table.holder = None
-            v.spaces.touch(table, HELD)
+    for table in (place.guard, *_meeting(v, place.guard, base, place.start, place.end)):
+        table.holder = None
+        v.spaces.touch(table, HELD)
 
 
 def current(v: View, place: Place) -> tuple[Table, int]:
@@ -193,100 +182,3 @@ def move(v: View, place: Place, va: int) -> bool:
         raise Unwinding("level-at-guard" if v.asserts else "level-popped-too-high")
     place.va = va
     return True
-
-
-def make_room(v: View, place: Place, level: int) -> None:
-    """Stand in an absent entry of `level`: tables are created, huge pages split, and stay so.
-
-    Errors, in order: panic at the range's end is the caller's; for a level that is not mapped, an
-    unaligned address, a page beyond the range, a page as large as the range, no memory, an entry
-    that is not absent.
-    """
-    g = v.spaces.geometry
-    if not 1 <= level <= place.tree.config.highest_level:
-        raise Unwinding("level-unsupported")
-    if place.va % g.sizes[level]:
-        raise Unwinding("va-unaligned-for-level")
-    if g.sizes[level] > place.end - place.va:
-        raise Unwinding("map-beyond-barrier")
-    if level > place.guard.level:
-        raise Unwinding("level-at-guard" if v.asserts else "level-popped-too-high")
-    place.level = max(place.level, level)
-    while place.level > level:
-        table, index = current(v, place)
-        entry = table.entries.get(index)
-        if entry is None:
-            child = v.spaces.new_table(v.store, table.level - 1, table.config)
-            v.spaces.write(table, index, child)
-            hold(v, place, child)
-        elif isinstance(entry, Leaf):
-            hold(v, place, v.spaces.split(v.store, table, index, entry))
-        place.level -= 1
-    table, index = current(v, place)
-    if index in table.entries:
-        raise Unwinding("map-over-mapping")
-
-
-def put(v: View, place: Place, leaf: Leaf) -> None:
-    """Map in the current, absent entry and go on. Errors: panic where it cannot be encoded."""
-    code = leaf_error(v.spaces, leaf.paddr, place.level, leaf.prop[1])
-    owner = tracked(v.store, leaf)
-    if owner is not None:
-        v.store.touch(owner)
-    if code is not None:
-        if owner is not None:
-            owner.leaked += 1
-        raise Unwinding(code)
-    table, index = current(v, place)
-    if owner is not None:
-        owner.add_path((table.page, index))
-    v.spaces.write(table, index, leaf)
-    go_on(v, place)
-
-
-def take(v: View, place: Place, length: int) -> Cut | None:
-    """Take the next mapping, or table inside the bytes, out of its tree, and go on.
-
-    What a leaf owned, or the link on a table, is deferred until somebody lets go of it.
-    """
-    entry = search(v, place, length, whole_tables=True, splits=True)
-    if entry is None:
-        return None
-    cut = Cut(place.va, place.level, entry)
-    table, index = current(v, place)
-    v.spaces.write(table, index, None)
-    if isinstance(entry, Table):
-        owner: SlotOwner | None = v.store.owner(entry.page)
-        v.spaces.cut_out(entry)
-        entry.at = None
-    else:
-        owner = tracked(v.store, entry)
-    if owner is not None:
-        if isinstance(entry, Table):
-            owner.links -= 1
-        else:
-            owner.drop_path((table.page, index))
-        owner.deferred += 1
-        v.store.touch(owner)
-    go_on(v, place)
-    return cut
-
-
-def change(v: View, place: Place, length: int, new: tuple[int, int, str]) -> tuple[int, int] | None:
-    """Set and clear flags of the next mapping, choose a cache policy unless `keep`, and go on.
-
-    Errors: panic for cache policy WP, the mapping unchanged.
-    """
-    leaf = search(v, place, length, splits=True)
-    if not isinstance(leaf, Leaf):
-        return None
-    to_set, to_clear, cache = new
-    flags, old, priv = leaf.prop
-    prop: Prop = ((flags | to_set) & ~to_clear & 0xFF, old if cache == "keep" else cache, priv)
-    if prop != leaf.prop and prop[1] == "WP":
-        raise Unwinding("cache-policy-unsupported")
-    table, index = current(v, place)
-    v.spaces.write(table, index, leaf._replace(prop=(prop[0] & 0x9F, prop[1], priv)))
-    covered = span(v, place)
-    go_on(v, place)
-    return covered
