@@ -226,7 +226,7 @@ SPACE_BREAKERS: Final[dict[str, Breaker]] = {
     "XTRA.6": lambda s: setattr(_cursor(s, 1), "table", _cursor(s).table),
     "TLB.INV.1": _add(_queue, pages=40),
     "TLB.INV.2": _keep_without_flush,
-    "VIEW.CURSOR": _add(_cursor, va=_P),
+    "VIEW.CUR": _add(_cursor, va=_P),
     "VIEW.QUEUE": lambda s: _queue(s).ops.append(_queue(s).ops[0]),
     "XTRA.3": _word(_leaf, 1, lambda _s, _w: 0),
     "VMS.INV.1": lambda s: _space(s).cpus.clear(),
