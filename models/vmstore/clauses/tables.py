@@ -60,10 +60,10 @@ def _present(c: NodeCase) -> int:
     return sum(not pte.is_absent(word) for _, word in c.words())
 
 
-def _stray_as_parent(c: NodeCase) -> bool:
-    at = c.table.at if c.table is not None else None
+def _stray_if_cut(c: NodeCase) -> bool:
+    at, is_cut = (c.table.at, c.table.is_cut) if c.table is not None else (None, False)
     parent = c.peer(at[0]) if at is not None else None
-    return parent is None or parent.stray == c.node.stray
+    return c.node.stray == is_cut and (parent is None or parent.stray == c.node.stray)
 
 
 def _maps_pages(c: NodeCase) -> bool:
@@ -223,8 +223,8 @@ CLAUSES: Final = (
            show=lambda c: f"nr_children={c.node.children}, but {_present(c)} are not absent"),
     Clause("PT.INV.6", "0 <= nr_children <= entries", _PT, _N, _X,
            holds=lambda c: 0 <= c.node.children <= c.state.world.entries),
-    Clause("PT.INV.8", "a node is stray iff its parent is", _PT, _N, _X, when=_own,
-           holds=_stray_as_parent),
+    Clause("PT.INV.8", "a node is stray iff it was cut out of its tree, as its parent then is",
+           _PT, _N, _X, when=_own, holds=_stray_if_cut),
     Clause("PT.INV.9", "a leaf is of a level that maps, its address aligned to its size", _PT, _N,
            _X, when=_own, holds=_maps_pages),
     Clause("PT.INV.10", "the upper half of the kernel and of every space is as boot left it", _PT,

@@ -141,6 +141,7 @@ def cursor_map_iomem(v: View, op: CursorMapIomem) -> Outcome:
     c = v.spaces.cursor(op.cursor)
     if c.queue is None:
         return WRONG_TYPE
+    v.spaces.touch_space(c.space)
     if op.len % PAGE_SIZE or op.offset % PAGE_SIZE:
         raise Unwinding("len-unaligned")
     if op.offset >= op.size:
@@ -152,7 +153,6 @@ def cursor_map_iomem(v: View, op: CursorMapIomem) -> Outcome:
         map_item(v, c.place, paddr, 1, (op.flags, op.cache, PRIV_USER), tracked=False)
     if (op.paddr, op.size) not in c.space.iomems:
         c.space.iomems.append((op.paddr, op.size))
-        v.spaces.touch_space(c.space)
     return OK
 
 
