@@ -25,7 +25,7 @@ _I: Final[Group] = "invariants"
 _X: Final[Group] = "extra"
 _V: Final[Group] = "view"
 _P: Final[Scope] = "place"
-_WRAPS: Final = "the kernel's last entry ends at 2^64, which a release build wraps (8.3)"
+WRAPS: Final = "past the kernel's last entry, at 2^64, a release build goes on at 0 (8.3)"
 
 
 def _stays_inside(c: PlaceCase) -> bool:
@@ -160,8 +160,9 @@ def _show_queue(c: PlaceCase) -> str:
 CLAUSES: Final = (
     Clause("CURS.2", "no node below the cursor is locked through it", _CURS, _P, _I,
            holds=lambda c: all(node is None for node in c.cursor.path[: max(c.cursor.level, 0)])),
-    Clause("CURS.3", "each node from the cursor's level up to the guard is locked", _CURS, _P, _I,
-           holds=lambda c: all(node.locked for node in c.held())),
+    Clause("CURS.3'", "each node from the cursor's level up to the guard is locked", _CURS, _P, _I,
+           when=_stays_inside, holds=lambda c: all(node.locked for node in c.held()),
+           reason=WRAPS),
     Clause("CURS.4", "the cursor is not above its guard", _CURS, _P, _I,
            holds=lambda c: c.cursor.level <= c.cursor.guard_level),
     Clause("STRUCT.08", "every cursor's space is live", _STORE, _P, _I,
@@ -169,27 +170,28 @@ CLAUSES: Final = (
     Clause("CUR.INV.1", "1 <= level <= guard_level <= levels", _CUR, _P, _X,
            holds=lambda c: 1 <= c.cursor.level <= c.cursor.guard_level <= c.state.world.levels),
     Clause("CUR.INV.2'", "start <= va <= end", _CUR, _P, _X, when=_stays_inside,
-           holds=_in_range, reason=_WRAPS),
+           holds=_in_range, reason=WRAPS),
     Clause("CUR.INV.3", "va, start and end are page aligned, the range is one of the table", _CUR,
            _P, _X, holds=_aligned),
     Clause("CUR.INV.4", "the path has a node of each level from level to guard_level, no other",
            _CUR, _P, _X, holds=_path_is_full),
-    Clause("CUR.INV.5", "each node of the path is the child that va names in the one above", _CUR,
-           _P, _X, holds=_path_links),
+    Clause("CUR.INV.5'", "each node of the path is the child that va names in the one above", _CUR,
+           _P, _X, when=_stays_inside, holds=_path_links, reason=WRAPS),
     Clause("CUR.INV.6", "the guard node covers the range", _CUR, _P, _X, holds=_guard_covers),
     Clause("CUR.INV.7", "no lower node than the guard covers the range, unless it began in a leaf",
            _CUR, _P, _X, holds=_guard_is_lowest),
     Clause("CUR.INV.8", "range and guard level are those that the cursor was opened with", _CUR,
            _P, _X, holds=lambda c: (c.cursor.start, c.cursor.end, c.cursor.guard_level)
            == (c.place.start, c.place.end, c.place.guard.level)),
-    Clause("CUR.INV.9", "before the end, the current node covers va", _CUR, _P, _X,
-           when=lambda c: c.cursor.start <= c.cursor.va < c.cursor.end, holds=_stands_inside),
-    Clause("CUR.INV.10", "no other cursor has a node of this one's path", _CUR, _P, _X,
-           holds=_shares_no_node),
+    Clause("CUR.INV.9'", "before the end, the current node covers va", _CUR, _P, _X, reason=WRAPS,
+           when=lambda c: c.cursor.start <= c.cursor.va < c.cursor.end and _stays_inside(c),
+           holds=_stands_inside),
+    Clause("CUR.INV.10'", "no other cursor has a node of this one's path", _CUR, _P, _X,
+           when=_stays_inside, holds=_shares_no_node, reason=WRAPS),
     Clause("CUR.INV.12", "the nodes of the path are distinct", _CUR, _P, _X,
            holds=lambda c: len({id(node) for node in c.held()}) == len(c.held())),
-    Clause("LOCK.INV.2", "the guard and every node below it that meets the range are locked",
-           _LOCK, _P, _X, holds=lambda c: not _free(c),
+    Clause("LOCK.INV.2'", "the guard and every node below it that meets the range are locked",
+           _LOCK, _P, _X, when=_stays_inside, holds=lambda c: not _free(c), reason=WRAPS,
            show=lambda c: f"not locked: {', '.join(_free(c))}"),
     Clause("XTRA.6", "the ranges of two cursors on one table do not overlap", _BEYOND, _P, _X,
            holds=_ranges_are_disjoint),

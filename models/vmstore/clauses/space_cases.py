@@ -38,11 +38,11 @@ class NodeCase:
         return self.node.level == levels or (self.table is not None and self.table.level == levels)
 
     def words(self) -> Iterator[tuple[int, int]]:
-        """Yield index and word of each entry that is not zero, of a root in its own half only."""
+        """Yield index and word of each entry that is not zero, but for the kernel's half."""
         node = self.node
         first, end = 0, self.state.world.entries
-        if self.is_root:
-            first, end = node.config.first_index, node.config.end_index
+        if self.table is not None and self.table.shares_kernel:
+            end = node.config.end_index
         run = range(max(first, node.fill_from), end)
         for index in sorted({i for i in node.words if first <= i < end} | set(run)):
             word = node.word(index)
