@@ -10,7 +10,6 @@ from random import Random
 
 from vmfuzz.oracle import Session
 from vmfuzz.swarm import MAX_TRACE, SwarmConfig, SwarmTrace, fuzz_world
-from vmfuzz.swarm_spaces import SpaceTrace, space_world
 from vmstore.clauses import CLAUSES
 from vmstore.clauses.breakers import BREAKERS, healthy
 from vmstore.clauses.check import everything, nonvacuous, violations
@@ -88,18 +87,13 @@ def _planted_campaign(profile: str, fault: str) -> dict[str, int]:
 
 
 def _session(profile: str, number: int, faults: Faults) -> Session:
-    """Return a session for trace `number`; every fourth one is about address spaces."""
-    world = fuzz_world(Random(number), World(profile=profile), frozenset())
-    return Session(world if number % 4 else space_world(Random(number), world), faults)
+    return Session(fuzz_world(Random(number), World(profile=profile), frozenset()), faults)
 
 
 def _steps(session: Session, number: int) -> Iterator[None]:
     """Run a swarm trace, a step at a time."""
     rng = Random(number)
-    state = session.state
-    source: SwarmTrace | SpaceTrace = SpaceTrace(rng, state)
-    if number % 4:
-        source = SwarmTrace(rng, SwarmConfig(rng, state.world), state)
+    source = SwarmTrace(rng, SwarmConfig(rng, session.state.world), session.state)
     for _ in range(MAX_TRACE):
         op = source.next_op()
         session.step(op)

@@ -11,8 +11,12 @@ from vmstore.ids import (
     CACHE_CHANGES,
     CACHE_POLICIES,
     FLUSH_KINDS,
+    MAX_BUF,
+    MAX_PAYLOAD,
     META_KINDS,
+    SCALARS,
     TABLE_CONFIGS,
+    BufLength,
     ByteLength,
     ByteOffset,
     ByteOffsetEnd,
@@ -22,6 +26,9 @@ from vmstore.ids import (
     CpuNumber,
     Deferred,
     FlushKind,
+    IoLength,
+    IoOffset,
+    IoVal,
     Level,
     MetaKind,
     MetaVal,
@@ -29,12 +36,17 @@ from vmstore.ids import (
     PaddrEnd,
     PageCount,
     PageFlags,
+    Payload,
     PrivFlags,
+    Scalar,
+    Seed,
     TableConfig,
     Vaddr,
     VaddrEnd,
 )
+from vmstore.payload import pattern
 
+_SHORT: Final = 8  # a payload up to this length is written out even if it is a pattern
 _NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]{1,64}|[0-9]{1,64}").fullmatch
 COUNT_NAMES: Final = ("MAX", "MAX-1", "MAX+1", "UNUSED", "UNIQUE")
 
@@ -47,13 +59,15 @@ class FieldError(ValueError):
 class FieldCodec:
     """Text form of one field type, and the class of values it draws from.
 
-    `domain` is `number` or `choice`; a choice lists its words in `words`.
+    `domain` is `number`, `choice`, `short` or `payload`; a choice lists its words in `words`, a
+    short number has 16 bits and is at most `top`.
     """
 
     parse: Callable[[str], Any]
     format: Callable[[Any], str]
     domain: str
     words: tuple[str, ...] = ()
+    top: int = U64_MASK
 
 
 def parse_number(text: str) -> int:
@@ -86,6 +100,46 @@ def _parse_count(text: str) -> str:
         raise FieldError(
             f"{text[:40]!r} is no reference count; allowed are numbers, {', '.join(COUNT_NAMES)}"
         ) from None
+
+
+def _short(top: int) -> FieldCodec:
+    def parse(text: str) -> int:
+        number = parse_number(text)
+        if number > top:
+            raise FieldError(f"{text} is more than {top}")
+        return number
+
+    return FieldCodec(parse, str, "short", top=top)
+
+
+def parse_payload(text: str) -> bytes:
+    """Return the bytes that `text` names. Errors: FieldError.
+
+    Shape: hexadecimal digits in pairs, or `N@S` for N bytes of which byte k is `(S + 7 k) mod 256`.
+    """
+    found = re.fullmatch(r"([0-9]{1,4})@([0-9]{1,3})", text)
+    if found:
+        length, seed = int(found[1]), int(found[2])
+        if length > MAX_PAYLOAD or seed > _MAX_SEED:
+            raise FieldError(f"{text}: at most {MAX_PAYLOAD} bytes, a first byte up to {_MAX_SEED}")
+        return pattern(seed, length)
+    if not re.fullmatch(r"([0-9a-fA-F]{2})*", text):
+        raise FieldError(f"{text[:40]!r} is neither hexadecimal bytes nor LENGTH@FIRST")
+    if len(text) > 2 * MAX_PAYLOAD:
+        raise FieldError(f"{len(text) // 2} bytes are more than {MAX_PAYLOAD}")
+    return bytes.fromhex(text)
+
+
+def format_payload(data: bytes) -> str:
+    """Return the canonical text of a payload."""
+    if not data:
+        return "0@0"
+    if len(data) > _SHORT and data == pattern(data[0], len(data)):
+        return f"{len(data)}@{data[0]}"
+    return data.hex()
+
+
+_MAX_SEED: Final = 0xFF
 
 
 def _choice(words: tuple[str, ...]) -> FieldCodec:
@@ -121,13 +175,20 @@ CODECS: Final[dict[object, FieldCodec]] = {
     Level: _COUNT,
     CpuNumber: _COUNT,
     PageCount: _COUNT,
-    PageFlags: FieldCodec(_parse_flags, hex, "number"),
-    PrivFlags: FieldCodec(_parse_flags, hex, "number"),
+    PageFlags: FieldCodec(_parse_flags, hex, "short", top=MAX_FLAGS),
+    PrivFlags: FieldCodec(_parse_flags, hex, "short", top=MAX_FLAGS),
     Deferred: FieldCodec(_parse_switch, lambda value: str(value).lower(), "choice", _SWITCH),
     MetaKind: _choice(META_KINDS),
     CachePolicy: _choice(CACHE_POLICIES),
     CacheChange: _choice(CACHE_CHANGES),
     TableConfig: _choice(TABLE_CONFIGS),
     FlushKind: _choice(FLUSH_KINDS),
+    IoOffset: _ADDRESS,
+    IoLength: FieldCodec(parse_number, str, "number"),
+    IoVal: FieldCodec(parse_number, hex, "number"),
+    BufLength: _short(MAX_BUF),
+    Seed: _short(_MAX_SEED),
+    Scalar: FieldCodec(lambda text: parse_choice(text, SCALARS), str, "choice", SCALARS),
+    Payload: FieldCodec(parse_payload, format_payload, "payload"),
     CountWord: FieldCodec(_parse_count, str, "choice", COUNT_NAMES),
 }

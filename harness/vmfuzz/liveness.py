@@ -36,7 +36,7 @@ class Liveness:
         live = self.live
         for name, kind, prefix in uses:
             handle = getattr(op, name)
-            if (kind, handle) not in live:
+            if (kind, handle) not in live and handle is not None:
                 return f"{prefix}{handle} is not live"
         ended = {(kind, getattr(op, name)) for name, kind, _ in ends}
         if len(ended) < len(ends):

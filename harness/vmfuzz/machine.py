@@ -16,10 +16,10 @@ from vmfuzz.strategies import argument
 from vmfuzz.trace import Step, Trace
 from vmstore.faults import Faults
 from vmstore.ids import HANDLE_KINDS
-from vmstore.ops import GENERATED, Declaration, Op
+from vmstore.ops import GENERATED, Declaration, Field, Op
 from vmstore.world import World
 
-FUZZ_WORLD = World(frames=16, pt_frames=8, entries=4, rc_max=9, list_ids=9)
+FUZZ_WORLD = World(frames=16, pt_frames=40, entries=4, rc_max=9, list_ids=9)
 BUNDLES = {kind.name: Bundle(f"{kind.name}s") for kind in HANDLE_KINDS.values()}
 
 
@@ -89,11 +89,13 @@ class VmStoreMachine(RuleBasedStateMachine):
                 raise MachineFinding(finding, self.trace())
 
 
-def _rule_for(declaration: Declaration) -> Any:  # Hypothesis returns a descriptor
+def _rule_for(
+    declaration: Declaration, shape: tuple[Field, ...]
+) -> Any:  # Hypothesis returns a descriptor
     """Return the Hypothesis rule of one op: its handles from bundles, the rest from strategies."""
     drawn: dict[str, Any] = {}
     for field in declaration.handles:
-        if field.kind:
+        if field.kind and field in shape:
             bundle = BUNDLES[field.kind.name]
             drawn[field.name] = consumes(bundle) if field.is_consumed else bundle
     for field in declaration.arguments:
@@ -116,7 +118,10 @@ def _install_rules() -> None:
     for name, bundle in BUNDLES.items():
         setattr(VmStoreMachine, f"{name}s", bundle)
     for declaration in GENERATED:
-        setattr(VmStoreMachine, declaration.name, _rule_for(declaration))
+        for shape in declaration.shapes():
+            chosen = [f.name for f in shape if f.is_alternative]
+            name = "_".join([declaration.name, *chosen])
+            setattr(VmStoreMachine, name, _rule_for(declaration, shape))
 
 
 _install_rules()

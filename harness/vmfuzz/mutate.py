@@ -8,7 +8,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from vmfuzz.bytecode import LITERAL, RECORD
+from vmfuzz.byte_layout import LITERAL, RECORD
 from vmstore.ops import GENERATED
 
 HEADER: Final = 1  # bytes before the first record

@@ -37,13 +37,14 @@ class LineError(ValueError):
 class _OpReader:
     """How the fields of one op are read."""
 
-    __slots__ = ("arguments", "destinations", "make", "name", "required")
+    __slots__ = ("alternatives", "arguments", "destinations", "make", "name", "required")
 
     def __init__(self, declaration: Declaration) -> None:
         self.name, self.make = declaration.name, declaration.op
         self.destinations = [(f.name, f.kind) for f in declaration.destinations if f.kind]
         known = [f for f in declaration.fields if not f.is_destination]
         self.arguments: dict[str, _Reader] = {f.name: _reader(f) for f in known}
+        self.alternatives = [f.name for f in declaration.alternatives]
         self.required = tuple(f.name for f in known if is_required(f))
 
 
@@ -134,9 +135,18 @@ def _read_arguments(reader: _OpReader, text: str, start: int, values: dict[str, 
             problem = f"{key}: {error}" if isinstance(error, FieldError) else str(error)
             column = start + _column([*parts[:number], before, after], number + 1)
             raise LineError(column, problem) from None
+    if reader.alternatives:
+        _check_alternatives(reader, start, values)
     missing = [name for name in reader.required if name not in values]
     if missing:
         raise LineError(start + 1, f"{reader.name} needs {', '.join(missing)}")
+
+
+def _check_alternatives(reader: _OpReader, start: int, values: dict[str, Any]) -> None:
+    given = [name for name in reader.alternatives if name in values]
+    if len(given) != 1:
+        needs = f"{reader.name} needs exactly one of {', '.join(reader.alternatives)}"
+        raise LineError(start + 1, f"{needs}; got {', '.join(given) or 'none'}")
 
 
 def _refuse_key(reader: _OpReader, part: str, column: int, values: dict[str, Any]) -> NoReturn:

@@ -7,7 +7,7 @@ pytest is imported when the first trace runs, so that other people's runs pay no
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
@@ -68,14 +68,11 @@ class TraceItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any) -> Any:
         """Return what a reader needs: clause, position, steps, and the command that repeats it."""
         from vmfuzz.errors import VmfuzzError
-        from vmstore.faults import UnknownFault
 
         if isinstance(excinfo.value, TraceFailed):
-            return self._explain(excinfo.value)
+            return Explanation(self._explain(excinfo.value))
         if isinstance(excinfo.value, VmfuzzError):
-            return str(excinfo.value)
-        if isinstance(excinfo.value, UnknownFault):
-            return f"{self._shown_path()}: {excinfo.value}"
+            return Explanation(str(excinfo.value))
         return super().repr_failure(excinfo)
 
     def _explain(self, failed: "TraceFailed") -> str:
@@ -104,6 +101,27 @@ class TraceItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return file, line from 0, and the name in reports."""
         return self.path, 0, f"replay of {self.path.name}"
+
+
+class Explanation:
+    """What a failed item prints; the summary and reports of pytest repeat its first line only."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.reprcrash = Headline(text.partition("\n")[0])
+
+    def toterminal(self, tw: Any) -> None:
+        """Print the whole."""
+        tw.line(self.text)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Headline(NamedTuple):
+    """The part of an explanation that fits a line."""
+
+    message: str
 
 
 class TraceFailed(Exception):

@@ -3,27 +3,12 @@
 from collections.abc import Callable
 from typing import Final
 
+from vmfuzz.fields import CODECS, FieldError
+from vmfuzz.recorded_io import changed_memory, remaining_bytes
 from vmfuzz.vectors import Json
 from vmstore.arch import REF_COUNT_UNIQUE, REF_COUNT_UNUSED
-from vmstore.ids import (
-    CACHE_CHANGES,
-    CACHE_POLICIES,
-    FLUSH_KINDS,
-    META_KINDS,
-    TABLE_CONFIGS,
-    CacheChange,
-    CachePolicy,
-    CountWord,
-    CursorId,
-    Deferred,
-    FlushKind,
-    MetaKind,
-    PtableId,
-    PtcursorId,
-    TableConfig,
-    VmSpaceId,
-)
-from vmstore.ops import BY_NAME, DECLARATIONS, Declaration, Op
+from vmstore.ids import CountWord, CursorId, Deferred, PtableId, PtcursorId, VmSpaceId
+from vmstore.ops import BY_NAME, DECLARATIONS, Declaration, Field, Op
 from vmstore.outcome import Abort, Blocked, Diverges, Err, Ok, Outcome, Panic
 from vmstore.step import State, execute
 from vmstore.world import World
@@ -32,13 +17,6 @@ from vmstore.world import World
 _FRAME_FORMS: Final = {"pt_cursor_map": "pt_cursor_map_frame"}
 _TABLES: Final = frozenset({PtableId, VmSpaceId})  # node counts are recorded after the first one
 _RETURNED: Final = (Ok, Err, Blocked)
-_CHOICES: Final[dict[object, tuple[str, ...]]] = {
-    MetaKind: META_KINDS,
-    CachePolicy: CACHE_POLICIES,
-    CacheChange: CACHE_CHANGES,
-    TableConfig: TABLE_CONFIGS,
-    FlushKind: FLUSH_KINDS,
-}
 
 
 class Replayer:
@@ -58,17 +36,14 @@ class Replayer:
         declaration = BY_NAME.get(_FRAME_FORMS.get(name, name) if "frame" in args else name)
         if declaration is None:
             return None
-        values: dict[str, Json] = {
-            field.name: self._next(field.kind.name, offset)
-            for offset, field in enumerate(declaration.destinations)
-            if field.kind
-        }
+        values: dict[str, Json] = self._fresh_ids(declaration)
         known = {field.name: field for field in (*declaration.handles, *declaration.arguments)}
         for key, value in args.items():
             if key not in known:
                 return None
-            values[key] = CountWord(str(value)) if known[key].type is CountWord else value
-            if not _fits(known[key].type, values[key]):
+            try:
+                values[key] = _argument(known[key], value)
+            except FieldError:
                 return None
         try:
             built: Op = declaration.make(values)
@@ -76,8 +51,15 @@ class Replayer:
             return None
         return built
 
-    def _next(self, kind: str, offset: int) -> int:
-        return self.numbers.get(kind, 0) + offset
+    def _fresh_ids(self, declaration: Declaration) -> dict[str, Json]:
+        """Return the next id of its kind for each destination."""
+        ids: dict[str, Json] = {}
+        taken = dict(self.numbers)
+        for field in declaration.destinations:
+            if field.kind:
+                ids[field.name] = taken.get(field.kind.name, 0)
+                taken[field.kind.name] = ids[field.name] + 1
+        return ids
 
     def run(self, op: Op) -> Outcome:
         """Run one op and number the handles it made. Requires: its handles are live."""
@@ -87,10 +69,16 @@ class Replayer:
         return outcome
 
     def step(self, op: Op) -> dict[str, Json]:
-        """Run one op. Requires: its handles are live. Returns the step's `out`, `slots`, `ev`."""
+        """Run one op. Requires: its handles are live. Returns what its recording has."""
         self.state.begin_step()
         outcome = execute(self.state.machine, op)
-        result: dict[str, Json] = {"out": self._out(op, DECLARATIONS[type(op)], outcome)}
+        declaration = DECLARATIONS[type(op)]
+        result: dict[str, Json] = {"out": self._out(op, declaration, outcome)}
+        contents = {
+            "mem": changed_memory(self.state),
+            "rw": remaining_bytes(self.state, op, declaration, outcome),
+        }
+        result |= {key: value for key, value in contents.items() if value}
         slots = self._changed_slots()
         if slots:
             result["slots"] = slots
@@ -129,7 +117,7 @@ class Replayer:
         made: dict[str, list[int]] = {}
         for field in declaration.destinations:
             if field.kind and field.kind.name not in value:
-                made.setdefault(field.kind.name, []).append(getattr(op, field.name))
+                made.setdefault(_shown_name(field), []).append(getattr(op, field.name))
                 self.numbers[field.kind.name] = self.numbers.get(field.kind.name, 0) + 1
                 self.has_tables |= field.type in _TABLES
         for kind, ids in made.items():
@@ -158,12 +146,22 @@ _BARE: Final[dict[str, Callable[[dict[str, Json]], Json]]] = {
 }
 
 
-def _fits(kind: object, value: Json) -> bool:
-    if kind is CountWord or kind is Deferred:
-        return kind is CountWord or isinstance(value, bool)
-    if kind in _CHOICES:
-        return value in _CHOICES[kind]
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 64
+def _shown_name(field: Field) -> str:
+    """Return under which name recordings show a new handle: that of its kind, or its own."""
+    kind = field.kind.name if field.kind else ""
+    own = field.name.removeprefix("dst_")
+    return own if own.endswith(kind) else kind
+
+
+def _argument(field: Field, value: Json) -> Json:
+    """Return an argument's value from its recorded form. Errors: FieldError."""
+    if isinstance(value, str) and not field.kind:
+        return CODECS[field.type].parse(value)
+    if field.type is Deferred and isinstance(value, bool):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 64:
+        raise FieldError(f"{value!r} is no 64-bit number")
+    return CountWord(str(value)) if field.type is CountWord else value
 
 
 def _kind(count: int, vtable: str) -> str:

@@ -86,7 +86,7 @@ def not_produced(session: Session, op: Op) -> str | None:
     live = session.state.live
     for name, kind, prefix in _USES[type(op)]:
         handle = getattr(op, name)
-        if handle not in live[kind]:
+        if handle not in live[kind] and handle is not None:
             return f"{prefix}{handle} was never produced"
     return None
 

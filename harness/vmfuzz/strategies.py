@@ -5,14 +5,38 @@ from typing import Any
 from hypothesis import strategies as st
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
+from vmstore.geometry import geometry
 from vmstore.ids import (
+    CACHE_CHANGES,
+    CACHE_POLICIES,
+    FLUSH_KINDS,
     META_KINDS,
+    SCALARS,
+    TABLE_CONFIGS,
+    BufLength,
+    ByteLength,
     ByteOffset,
     ByteOffsetEnd,
+    CacheChange,
+    CachePolicy,
+    CpuNumber,
+    FlushKind,
+    IoLength,
+    IoOffset,
+    IoVal,
+    Level,
     MetaKind,
     MetaVal,
     Paddr,
     PaddrEnd,
+    PageFlags,
+    Payload,
+    PrivFlags,
+    Scalar,
+    Seed,
+    TableConfig,
+    Vaddr,
+    VaddrEnd,
 )
 from vmstore.ops import Field
 from vmstore.world import World
@@ -33,6 +57,27 @@ def offsets() -> st.SearchStrategy[int]:
     return pages | pages | pages | st.sampled_from(special)
 
 
+def vaddrs(world: World) -> st.SearchStrategy[int]:
+    """Mostly the first pages of the lower half, now and then the upper half, the ends, no page."""
+    g = geometry(world.levels, world.entries)
+    pages = st.integers(0, 8).map(lambda page: page * PAGE_SIZE)
+    special = (g.sizes[2], g.sizes[3], g.user_end - PAGE_SIZE, g.user_end, g.kernel_start, 1)
+    return pages | pages | pages | st.sampled_from(special)
+
+
+def lengths() -> st.SearchStrategy[int]:
+    """Mostly a few pages, now and then as many as are flushed at once, or no whole page."""
+    pages = st.integers(0, 4).map(lambda page: page * PAGE_SIZE)
+    return pages | pages | pages | st.sampled_from((32 * PAGE_SIZE, 1, U64_MASK & ~0xFFF))
+
+
+def io_lengths() -> st.SearchStrategy[int]:
+    """Mostly a few whole words, now and then odd, around a page's end, or wrapping."""
+    words = st.integers(0, 8).map(lambda word: word * 8)
+    special = (1, 4, 7, PAGE_SIZE - 8, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, U64_MASK)
+    return words | words | words | st.sampled_from(special)
+
+
 def argument(field: Field, world: World) -> st.SearchStrategy[Any]:
     """Return the strategy of one field that is no handle. Errors: KeyError for an unknown type."""
     table: dict[object, st.SearchStrategy[Any]] = {
@@ -42,5 +87,23 @@ def argument(field: Field, world: World) -> st.SearchStrategy[Any]:
         ByteOffsetEnd: offsets(),
         MetaVal: st.integers(0, 9) | st.just(U64_MASK),
         MetaKind: st.sampled_from(META_KINDS),
+        Vaddr: vaddrs(world),
+        VaddrEnd: vaddrs(world),
+        ByteLength: lengths(),
+        Level: st.integers(1, 2) | st.integers(0, world.levels + 1),
+        CpuNumber: st.integers(0, world.cpus),
+        PageFlags: st.sampled_from((3, 7, 1, 0, 0x8F, 0xFF)),
+        PrivFlags: st.sampled_from((0, 1, 3, 0x40)),
+        CachePolicy: st.sampled_from(CACHE_POLICIES),
+        CacheChange: st.sampled_from(CACHE_CHANGES),
+        TableConfig: st.sampled_from(TABLE_CONFIGS),
+        FlushKind: st.sampled_from(FLUSH_KINDS),
+        IoOffset: io_lengths(),
+        IoLength: io_lengths(),
+        IoVal: st.integers(0, 3) | st.integers(0, U64_MASK),
+        BufLength: st.integers(0, 64) | st.sampled_from((200, 4100)),
+        Seed: st.integers(0, 255),
+        Scalar: st.sampled_from(SCALARS),
+        Payload: st.binary(max_size=24),
     }
     return table[field.type]

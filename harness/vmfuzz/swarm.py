@@ -9,21 +9,26 @@ from itertools import product
 from random import Random
 from typing import Final
 
-from vmfuzz.swarm_draw import (
-    DESTINATIONS,
-    MAX_TRACE,
-    PLAN_BY_NAME,
-    PLANS,
-    SOURCES,
-    Drawing,
-    OpPlan,
-)
+from vmfuzz.swarm_draw import DESTINATIONS, PLAN_BY_NAME, PLANS, SOURCES, OpPlan
+from vmfuzz.swarm_io import IO_AREAS
+from vmfuzz.swarm_spaces import SPACE_AREAS, TABLE_AREAS
+from vmfuzz.swarm_state import MAX_TRACE, Drawing
+from vmstore.arch import PAGE_SIZE
+from vmstore.geometry import geometry
 from vmstore.ids import META_KINDS
 from vmstore.ops import GENERATED, Op
 from vmstore.step import State
 from vmstore.world import World
 
-__all__ = ["BATCH", "MAX_TRACE", "SwarmConfig", "SwarmTrace", "fuzz_world", "fuzz_worlds"]
+__all__ = [
+    "BATCH",
+    "FAMILIES",
+    "MAX_TRACE",
+    "SwarmConfig",
+    "SwarmTrace",
+    "fuzz_world",
+    "fuzz_worlds",
+]
 
 BATCH: Final = 8  # traces that share a configuration: drawing one costs as much as 30 ops
 _TRIES: Final = 8
@@ -39,14 +44,36 @@ _PARTNERS: Final = {
     "list_push_back": "list_new",
     "lcursor_insert_before": "list_cursor_front",
     "lcursor_take_current": "list_cursor_front",
+    "cursor_open": "cursor_drop",
+    "cursor_flusher_issue": "cursor_flusher_dispatch",
+    "cpu_set": "vmspace_activate",
+    "pt_cursor_open": "pt_cursor_drop",
+    "vmio_read": "writer_to_fallible",
+    "vmio_write": "reader_to_fallible",
+    "reader_atomic_load": "reader_to_fallible",
+    "reader_read_fallible": "reader_to_fallible",
+    "writer_write_fallible": "writer_to_fallible",
 }
+# Families of ops that can be asked for; the frame layer's are always among those drawn.
+FAMILIES: Final = ("frame", "space", "table", "io")
+# What a batch is about: one family, or several; the frame layer alone if none that was asked for.
+_THEMES: Final = (("frame",), ("space",), ("table",), ("io",), ("space", "table", "io"))
+_THEME_WEIGHTS: Final = (7, 6, 2, 3, 2)
+# What a mapping needs before there can be one, and what takes it away.
+_SPACE_NEEDS: Final = ("frame_from_unused", "vmspace_new", "cursor_open_mut", "cursor_map")
+_SPACE_MOST: Final = ("cursor_unmap", "cursor_drop", "cursor_jump", "vmspace_activate")
+_TABLE_NEEDS: Final = ("pt_new", "pt_cursor_open_mut", "pt_cursor_drop")
+_TABLE_MOST: Final = ("pt_cursor_map", "pt_cursor_take_next", "pt_cursor_jump")
+_IO_SOURCES: Final = ("buf_new", "reader_new", "writer_new", "reader_drop", "writer_drop")
 _RELEASES: Final = ("frame_drop", "segment_drop", "unique_drop", "list_drop")
 _FUZZ_SETTINGS: Final[dict[str, tuple[int | str, ...]]] = {
     "frames": (16,),
-    "pt_frames": (8,),
-    "entries": (4,),
+    "pt_frames": (12, 40, 40),
+    "entries": (4, 4, 2),
+    "levels": (4, 3),
+    "rcu": ("immediate", "deferred"),
     "rc_max": ((1 << 63) - 1, (1 << 63) - 1, 4, 9),
-    "list_ids": ((1 << 63) - 1, (1 << 63) - 1, 4, 9),
+    "list_ids": ((1 << 63) - 1, (1 << 63) - 1, 4),
     "build": ("debug", "debug", "release"),
 }
 
@@ -67,23 +94,24 @@ def fuzz_worlds(base: World, pinned: frozenset[str]) -> list[World]:
 
 def _varied(base: World, pinned: frozenset[str]) -> dict[str, tuple[int | str, ...]]:
     varied = {key: values for key, values in _FUZZ_SETTINGS.items() if key not in pinned}
-    if "entries" in pinned or "pt_frames" in pinned:
-        varied.pop("entries", None)
-        varied.pop("pt_frames", None)
+    if pinned & {"entries", "pt_frames", "levels"}:
+        for key in ("entries", "pt_frames", "levels"):
+            varied.pop(key, None)
     if base.cpus > 3:
         varied.pop("rc_max", None)  # the kernel's root has a reference per CPU
     return varied
 
 
 class SwarmConfig:
-    """What the traces of one batch have in common: world, op subset, pages, metadata kinds."""
+    """What the traces of one batch have in common: world, op subset, pages, addresses, kinds."""
 
-    __slots__ = ("kinds", "pages", "plans", "world")
+    __slots__ = ("kinds", "pages", "plans", "vas", "world")
 
-    def __init__(self, rng: Random, world: World) -> None:
+    def __init__(self, rng: Random, world: World, families: tuple[str, ...] = FAMILIES) -> None:
         self.world = world
         self.pages = _page_pool(rng, world)
-        self.plans = _enabled(rng)
+        self.vas = _address_pool(rng, world)
+        self.plans = _enabled(rng, families)
         self.kinds: list[str] = rng.sample(META_KINDS, rng.randint(1, 3))
         if any(plan.needs_link for plan in self.plans):
             self.kinds += ["link"] * len(self.kinds) * rng.randint(1, 3)
@@ -140,9 +168,51 @@ def _page_pool(rng: Random, world: World) -> list[int]:
     return pages
 
 
-def _enabled(rng: Random) -> list[OpPlan]:
+def _address_pool(rng: Random, world: World) -> list[int]:
+    """Return a few page-aligned offsets into a half: next to each other, across tables, the top."""
+    g = geometry(world.levels, world.entries)
+    half = g.user_end
+    first = rng.randrange(half // PAGE_SIZE) * PAGE_SIZE
+    if rng.random() < 0.7:
+        first &= -g.sizes[rng.choice((2, 3, min(4, world.levels)))]
+    near = [(first + i * PAGE_SIZE) % half for i in range(rng.randint(1, 5))]
+    far = [(first + g.sizes[level]) % half for level in range(2, world.levels + 1)]
+    pool = near + rng.sample(far, rng.randint(0, len(far)))
+    if rng.random() < 0.2:
+        pool.append(half - PAGE_SIZE)
+    return pool
+
+
+def _enabled(rng: Random, families: tuple[str, ...]) -> list[OpPlan]:
     """Return a random subset of ops, with their partners, as often as they weigh."""
-    areas = rng.sample(("frame", "segment", "unique", "linked_list"), rng.randint(1, 4))
+    (theme,) = rng.choices(_THEMES, _THEME_WEIGHTS)
+    themes = [family for family in theme if family in families and family != "frame"]
+    if not themes and "frame" not in families:
+        themes = [rng.choice(families)]
+    names = _frame_layer(rng, most=2 if themes else 4)
+    if "space" in themes:
+        names |= _chosen(rng, SPACE_AREAS, _SPACE_MOST) | set(_SPACE_NEEDS)
+    if "table" in themes:
+        names |= _chosen(rng, TABLE_AREAS, _TABLE_MOST) | set(_TABLE_NEEDS)
+    if "io" in themes:
+        names |= _io_names(rng, rng.choice((0.25, 0.5, 0.8)))
+    for name in sorted(names):
+        if name in _PARTNERS and rng.random() < 0.9:
+            names.add(_PARTNERS[name])
+    if names & {"lcursor_drop", "list_cursor_front"}:
+        names |= {"list_new", "lcursor_drop", "list_push_back"}
+    return [plan for plan in PLANS if plan.name in names for _ in range(plan.weight)]
+
+
+def _chosen(rng: Random, areas: tuple[str, ...], most: tuple[str, ...]) -> set[str]:
+    """Return a random part of the ops of these areas, and most of those that matter most."""
+    share = rng.choice((0.25, 0.5, 0.8))
+    names = {d.name for d in GENERATED if d.area in areas and rng.random() < share}
+    return names | {name for name in most if rng.random() < 0.8}
+
+
+def _frame_layer(rng: Random, most: int) -> set[str]:
+    areas = rng.sample(("frame", "segment", "unique", "linked_list"), rng.randint(1, most))
     if "linked_list" in areas:
         areas.append("unique")
     share = rng.choice((0.25, 0.5, 0.5, 0.8))
@@ -151,10 +221,12 @@ def _enabled(rng: Random) -> list[OpPlan]:
     names.add(SOURCES[source])
     if rng.random() < 0.5:
         names.add(rng.choice(SOURCES))
-    names |= {name for name in _RELEASES if rng.random() < 0.5}
-    for name in sorted(names):
-        if name in _PARTNERS and rng.random() < 0.9:
-            names.add(_PARTNERS[name])
-    if names & {"lcursor_drop", "list_cursor_front"}:
-        names |= {"list_new", "lcursor_drop", "list_push_back"}
-    return [plan for plan in PLANS if plan.name in names for _ in range(plan.weight)]
+    return names | {name for name in _RELEASES if rng.random() < 0.5}
+
+
+def _io_names(rng: Random, share: float) -> set[str]:
+    """Return some ops on contents, with what makes the readers and writers they need."""
+    names = {d.name for d in GENERATED if d.area in IO_AREAS and rng.random() < share}
+    names |= {name for name in _IO_SOURCES if rng.random() < 0.9}
+    names |= {_PARTNERS[name] for name in sorted(names) if name in _PARTNERS}
+    return names

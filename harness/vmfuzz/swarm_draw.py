@@ -2,77 +2,37 @@
 
 from collections.abc import Callable
 from operator import attrgetter
-from random import Random
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from vmstore.arch import PAGE_SIZE, U64_MASK
-from vmstore.ids import (
-    HANDLE_KINDS,
-    ByteOffset,
-    ByteOffsetEnd,
-    MetaKind,
-    MetaVal,
-    Paddr,
-    PaddrEnd,
+from vmfuzz.swarm_io import IO_AREAS, IO_BY_KIND, IO_BY_TYPE, io_guard
+from vmfuzz.swarm_spaces import (
+    SPACE_AREAS,
+    SPACE_BY_KIND,
+    SPACE_BY_TYPE,
+    TABLE_AREAS,
+    space_plan,
 )
-from vmstore.ops import GENERATED, Declaration, Field, frame, linked_list, segment, unique
-from vmstore.step import State
-from vmstore.world import World
+from vmfuzz.swarm_state import KINDS, NOTHING, RARE, Drawing, claim_guard
+from vmstore.arch import PAGE_SIZE, U64_MASK
+from vmstore.ids import ByteOffset, ByteOffsetEnd, MetaKind, MetaVal, Paddr, PaddrEnd
+from vmstore.ops import (
+    GENERATED,
+    Declaration,
+    Field,
+    frame,
+    linked_list,
+    reader,
+    segment,
+    unique,
+    vm_io,
+    writer,
+)
 
-MAX_TRACE: Final = 400
-KINDS: Final = tuple(kind.name for kind in HANDLE_KINDS.values())
 SOURCES: Final = ("frame_from_unused", "segment_from_unused", "unique_from_unused")
 _SEGMENT: Final = KINDS.index("segment")
-_NOTHING: Final = len(KINDS)
-_BYTES_PER_OP: Final = 24
 _LONGEST: Final = 32  # pages of the longest segment asked for, whatever the size of memory
 _ANYWHERE: Final = 32  # a byte below takes any page of the pool, or a boundary
 _LOOKS: Final = 3  # pages looked at for one that is live, or unused, as wanted
-_ENOUGH: Final = 5  # live handles of a kind at which claiming more becomes rare
-_RARE: Final = 247  # a byte at or above takes a boundary value instead of a useful one
-
-
-class Surroundings(Protocol):
-    """What the traces of one batch share: world, a few pages, metadata kinds."""
-
-    world: World
-    pages: list[int]
-    kinds: list[str]
-
-
-class Drawing:
-    """Random bytes, and what the ops so far left alive for the next one to use.
-
-    Shape: `pools`, `live` and `next_ids` are indexed by the position of the handle kind.
-    """
-
-    __slots__ = (
-        "draw",
-        "kinds",
-        "last_paddr",
-        "last_segment",
-        "live",
-        "next_ids",
-        "owners",
-        "pages",
-        "pools",
-        "segments",
-        "world",
-    )
-
-    def __init__(self, rng: Random, around: Surroundings, state: State) -> None:
-        self.world = around.world
-        self.pages = around.pages
-        self.kinds = around.kinds
-        self.live = [state.live[kind] for kind in KINDS]
-        self.segments = state.view.store.segments
-        self.owners = state.view.store.owners
-        self.draw: Callable[[], int] = iter(rng.randbytes((MAX_TRACE + 8) * _BYTES_PER_OP)).__next__
-        self.pools: list[list[int]] = [[] for _ in KINDS]
-        self.pools.append([0])  # at _NOTHING: what an op that needs no handle needs
-        self.next_ids = [0] * len(KINDS)
-        self.last_paddr = 0
-        self.last_segment = -1
 
 
 # -- one generator per field type ------------------------------------------------------------------
@@ -80,7 +40,7 @@ class Drawing:
 
 def _paddr(g: Drawing) -> int:
     choice = g.draw()
-    if choice < _RARE:
+    if choice < RARE:
         g.last_paddr = g.pages[choice % len(g.pages)] * PAGE_SIZE
     else:
         top = g.world.max_paddr
@@ -112,7 +72,7 @@ def _paddr_near(*, live: bool) -> Callable[[Drawing], int]:
 
 def _paddr_end(g: Drawing) -> int:
     choice, start = g.draw(), g.last_paddr
-    if choice < _RARE:
+    if choice < RARE:
         return (start + (1 + choice % 5) * PAGE_SIZE) & U64_MASK
     top = g.world.max_paddr
     near_top = min(top, start + _LONGEST * PAGE_SIZE)
@@ -124,7 +84,7 @@ def _offset(g: Drawing) -> int:
     choice = g.draw()
     start, end = g.segments[g.last_segment]
     pages = (end - start) // PAGE_SIZE
-    if choice < _RARE:
+    if choice < RARE:
         g.last_paddr = choice % (pages + 1) * PAGE_SIZE
     else:
         special = (1, end - start + PAGE_SIZE, -PAGE_SIZE, -start, -2 * PAGE_SIZE, 0x800)
@@ -135,16 +95,20 @@ def _offset(g: Drawing) -> int:
 def _offset_end(g: Drawing) -> int:
     choice = g.draw()
     start, end = g.segments[g.last_segment]
-    if choice < _RARE and g.last_paddr <= end - start:
+    if choice < RARE and g.last_paddr <= end - start:
         left = (end - start - g.last_paddr) // PAGE_SIZE
         return g.last_paddr + choice % (left + 1) * PAGE_SIZE
     special = (g.last_paddr, end - start, 0, PAGE_SIZE, -PAGE_SIZE, end - start + PAGE_SIZE, 1)
     return special[g.draw() % len(special)] & U64_MASK
 
 
+def _nothing(_: Drawing) -> None:
+    return None
+
+
 def _val(g: Drawing) -> int:
     choice = g.draw()
-    return choice % 8 if choice < _RARE else U64_MASK - choice % 3
+    return choice % 8 if choice < RARE else U64_MASK - choice % 3
 
 
 def _kind(g: Drawing) -> str:
@@ -193,6 +157,8 @@ _BY_TYPE: Final[dict[object, Callable[[Drawing], Any]]] = {
     ByteOffsetEnd: _offset_end,
     MetaVal: _val,
     MetaKind: _kind,
+    **SPACE_BY_TYPE,
+    **IO_BY_TYPE,
 }
 
 
@@ -204,17 +170,11 @@ def _generator(field: Field) -> Callable[[Drawing], Any]:
         return _fresh(kind)
     if field.is_consumed:
         return _consumed(kind)
+    if kind in SPACE_BY_KIND:
+        return SPACE_BY_KIND[kind]
+    if kind in IO_BY_KIND:
+        return IO_BY_KIND[kind]
     return _used_segment if kind == _SEGMENT else _used(kind)
-
-
-# -- claims: rare once enough is live --------------------------------------------------------------
-
-
-def _claim_guard(kind: int) -> Callable[[Drawing], bool]:
-    def wants_more(g: Drawing) -> bool:
-        return len(g.pools[kind]) < _ENOUGH or g.draw() < 32
-
-    return wants_more
 
 
 # -- split: the consumed segment must be chosen before it is consumed ------------------------------
@@ -225,7 +185,7 @@ def _can_split(g: Drawing) -> bool:
     pool = g.pools[_SEGMENT]
     at = g.draw() % len(pool)
     start, end = g.segments[pool[at]]
-    if end - start < 2 * PAGE_SIZE and g.draw() < _RARE:
+    if end - start < 2 * PAGE_SIZE and g.draw() < RARE:
         return False
     pool[at], pool[-1] = pool[-1], pool[at]
     return True
@@ -240,7 +200,7 @@ def _split_offset(g: Drawing) -> int:
     choice = g.draw()
     start, end = g.segments[g.last_segment]
     pages = (end - start) // PAGE_SIZE
-    if choice < _RARE and pages > 1:
+    if choice < RARE and pages > 1:
         return (1 + choice % (pages - 1)) * PAGE_SIZE
     special = (0, end - start, 0x800, U64_MASK & ~0xFFF, end - start + PAGE_SIZE)
     return special[g.draw() % len(special)]
@@ -265,19 +225,25 @@ class OpPlan:
 
     __slots__ = ("build", "guard", "name", "need", "need_too", "needs_link", "weight")
 
-    def __init__(self, declaration: Declaration) -> None:
+    def __init__(self, declaration: Declaration, shape: tuple[Field, ...]) -> None:
         self.name = declaration.name
-        kinds = [KINDS.index(f.kind.name) for f in declaration.handles if f.kind]
-        needs = [*dict.fromkeys(kinds), _NOTHING, _NOTHING]
+        handles = [f for f in declaration.handles if f in shape]
+        kinds = [KINDS.index(f.kind.name) for f in handles if f.kind]
+        needs = [*dict.fromkeys(kinds), NOTHING, NOTHING]
         self.need, self.need_too = needs[:2]
         nearby = _paddr_near(live=self.name not in SOURCES)
-        fields = tuple(_generator(field) for field in declaration.fields)
+        fields = tuple(_generator(f) if f in shape else _nothing for f in declaration.fields)
         fields = tuple(nearby if f is _paddr else f for f in fields)
         self.weight = 1 if declaration.op in _READERS else 3
         self.guard: Callable[[Drawing], bool] | None = None
         self.needs_link = declaration.area == "linked_list"
-        if not kinds and declaration.destinations[0].kind:
-            self.guard = _claim_guard(KINDS.index(declaration.destinations[0].kind.name))
+        if not kinds and declaration.destinations and declaration.destinations[0].kind:
+            self.guard = claim_guard(KINDS.index(declaration.destinations[0].kind.name))
+        if declaration.area in (*SPACE_AREAS, *TABLE_AREAS):
+            self.guard, fields = space_plan(declaration, self.guard, fields)
+        if declaration.area in IO_AREAS:
+            names = tuple(f.name for f in shape)
+            self.guard, fields = io_guard(declaration, names, self.guard, fields)
         if declaration.op is segment.SegmentSplit:
             self.guard = _can_split
             fields = (*fields[:2], _split_segment, _split_offset)
@@ -299,9 +265,12 @@ _READERS: Final = frozenset(
         linked_list.ListSize,
         linked_list.LcursorAsList,
         linked_list.LcursorCurrentMeta,
+        reader.ReaderRemain,
+        writer.WriterAvail,
+        vm_io.BufRead,
     }
 )
-PLANS: Final = tuple(OpPlan(declaration) for declaration in GENERATED)
+PLANS: Final = tuple(OpPlan(d, shape) for d in GENERATED for shape in d.shapes())
 PLAN_BY_NAME: Final = {plan.name: plan for plan in PLANS}
 DESTINATIONS: Final = {
     d.op: tuple((attrgetter(f.name), KINDS.index(f.kind.name)) for f in d.destinations if f.kind)

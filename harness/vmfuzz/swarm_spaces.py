@@ -1,225 +1,298 @@
-"""Random ops on page tables, cursors and spaces, each next to what the ops before it left alive.
+"""How the swarm draws ops on address spaces: ranges that share tables, mappings in holes.
 
-Addresses come from the cursors' own ranges, lengths from what is left of them, so that most calls
-do something; now and then a boundary. A few frames are claimed on the way, to be mapped.
+A panic ends a trace: what panics (mapping over a mapping, leaving the range) is drawn now and then.
 """
 
-from random import Random
+from collections.abc import Callable
 from typing import Any, Final
 
+from vmfuzz.swarm_state import KINDS, RARE, Drawing, Fields, Guard, claim_guard
 from vmstore.arch import PAGE_SIZE, U64_MASK
-from vmstore.ids import CACHE_CHANGES, CACHE_POLICIES, FLUSH_KINDS, TABLE_CONFIGS
-from vmstore.ops import BY_NAME, Declaration, Field, Op
-from vmstore.step import State
-from vmstore.view.page_table import translation
-from vmstore.view.tables import Place
-from vmstore.world import World
-
-_AREAS: Final = ("page_table", "pt_cursor", "vm_space", "cursor")
-_FRAMES: Final = ("frame_from_unused", "frame_from_in_use", "frame_clone", "frame_drop")
-_WEIGHTS: Final = {
-    "cursor_map": 6,
-    "pt_cursor_map": 4,
-    "pt_cursor_map_frame": 3,
-    "cursor_map_iomem": 2,
-    "cursor_unmap": 4,
-    "cursor_jump": 5,
-    "pt_cursor_jump": 5,
-    "pt_cursor_take_next": 3,
-    "cursor_protect_next": 3,
-    "pt_cursor_protect_next": 3,
-    "frame_from_unused": 3,
-    "frame_clone": 4,
-}
-_ENOUGH: Final = {"vs": 2, "ptable": 2, "cursor": 2, "ptcursor": 2, "frame": 6}
-_MUTATING: Final = frozenset(
-    {
-        "cursor_map",
-        "cursor_map_iomem",
-        "cursor_unmap",
-        "cursor_protect_next",
-        "cursor_flusher_issue",
-        "cursor_flusher_dispatch",
-        "cursor_flusher_sync",
-        "cursor_find_iomem",
-    }
+from vmstore.ids import (
+    ByteLength,
+    CacheChange,
+    CachePolicy,
+    CpuNumber,
+    FlushKind,
+    Level,
+    PageFlags,
+    PrivFlags,
+    TableConfig,
+    Vaddr,
+    VaddrEnd,
 )
-_TRIES: Final = 12
-_RARE: Final = 0.03
-_FLAGS: Final = (0, 1, 3, 3, 7, 0x1B, 0x83)
-_CHOICES: Final[dict[str, tuple[Any, ...]]] = {
-    "flags": _FLAGS,
-    "set": _FLAGS,
-    "clear": _FLAGS,
-    "cache": CACHE_POLICIES[:-1] * 8 + CACHE_POLICIES,
-    "config": TABLE_CONFIGS,
-    "kind": FLUSH_KINDS,
-    "meta": ("unit", "umeta", "tmeta"),
-    "size": (PAGE_SIZE, PAGE_SIZE, 2 * PAGE_SIZE, 3 * PAGE_SIZE),
-    "len": (PAGE_SIZE, 2 * PAGE_SIZE, 3 * PAGE_SIZE),
-    "offset": (0, 0, 0, PAGE_SIZE),
+from vmstore.ops import Declaration, cursor, page_table
+from vmstore.view.tables import Leaf, Place
+
+SPACE_AREAS: Final = ("vm_space", "cursor", "space_io")
+TABLE_AREAS: Final = ("page_table", "pt_cursor")
+_CURSOR: Final = KINDS.index("cursor")
+_PTCURSOR: Final = KINDS.index("ptcursor")
+_PTABLE: Final = KINDS.index("ptable")
+_VS: Final = KINDS.index("vs")
+
+_FLAGS: Final = (3, 7, 1, 3, 0, 0x8F, 5, 3, 0x0B, 2, 0xFF)
+_PRIV: Final = (0, 1, 0, 3, 2, 0x80)
+_CACHES: Final = ("WB", "WB", "UC", "WT", "WC")
+_CONFIGS: Final = ("user", "user", "kernel", "test", "kernel_full")
+_FLUSHES: Final = ("single", "range", "range", "all")
+_SPANS: Final = (1, 1, 2, 3, 4, 8, 31, 32, 33)  # pages; from 32 on everything is flushed
+_DEVICE: Final = 0x1000_0000  # where device memory is, far above the frames
+
+
+# -- arguments without a cursor --------------------------------------------------------------------
+
+
+def _va(g: Drawing) -> int:
+    choice = g.draw()
+    if choice < RARE:
+        g.last_va = g.base + g.vas[choice % len(g.vas)]
+    else:
+        end = g.base + g.spaces.geometry.user_end
+        special = (end, end - PAGE_SIZE, 1, g.base + 0x800, U64_MASK & ~0xFFF, U64_MASK, 1 << 63)
+        g.last_va = special[g.draw() % len(special)] & U64_MASK
+    return g.last_va
+
+
+def _va_end(g: Drawing) -> int:
+    """End a few pages on, at the next end of a table, or now and then anywhere."""
+    choice, start = g.draw(), g.last_va
+    sizes = g.spaces.geometry.sizes
+    if choice >= RARE:
+        end = g.base + g.spaces.geometry.user_end
+        special = (start, start - PAGE_SIZE, start + 1, end, end + PAGE_SIZE, U64_MASK & ~0xFFF)
+        return special[g.draw() % len(special)] & U64_MASK
+    if choice % 2:
+        return (start + _SPANS[choice // 2 % len(_SPANS)] * PAGE_SIZE) & U64_MASK
+    size = sizes[2 + choice // 2 % (g.world.levels - 1)]
+    return ((start | (size - 1)) + 1) & U64_MASK
+
+
+def _length(g: Drawing) -> int:
+    """Draw a length without a cursor: of device memory, or of a range to be tiled."""
+    choice = g.draw()
+    if choice >= RARE:
+        return (0, 1, U64_MASK & ~0xFFF, PAGE_SIZE - 1)[choice % 4]
+    return _SPANS[choice % 5] * PAGE_SIZE
+
+
+def _chosen(words: tuple[Any, ...], rare: Any) -> Callable[[Drawing], Any]:
+    """Draw one of `words`, now and then `rare`."""
+    amount = len(words)
+
+    def generate(g: Drawing) -> Any:
+        choice = g.draw()
+        return words[choice % amount] if choice < RARE else rare
+
+    return generate
+
+
+SPACE_BY_TYPE: Final[dict[object, Callable[[Drawing], Any]]] = {
+    Vaddr: _va,
+    VaddrEnd: _va_end,
+    ByteLength: _length,
+    Level: lambda g: g.level,
+    CpuNumber: lambda g: g.draw() % (g.world.cpus + (g.draw() >= RARE)),
+    PageFlags: _chosen(_FLAGS, 0),
+    PrivFlags: _chosen(_PRIV, 0x40),
+    CachePolicy: _chosen(_CACHES, "WP"),
+    CacheChange: _chosen(("keep", "keep", *_CACHES), "WP"),
+    TableConfig: _chosen(_CONFIGS, "kernel_full"),
+    FlushKind: _chosen(_FLUSHES, "all"),
 }
-_DEVICE: Final = 0xFE00_0000
 
 
-_SHAPES: Final = ((4, 4, 40), (3, 2, 40), (2, 4, 30), (5, 2, 60), (4, 2, 40), (4, 4, 12))
+# -- arguments next to where a cursor stands -------------------------------------------------------
 
 
-def space_world(rng: Random, base: World) -> World:
-    """Return `base` with small tables of some depth, enough pages for them, one CPU or more."""
-    levels, entries, nodes = rng.choice(_SHAPES)
-    return base.changed(
-        levels=levels,
-        entries=entries,
-        pt_frames=nodes,
-        cpus=rng.choice((1, 2, 3)),
-        rcu=rng.choice(("immediate", "immediate", "deferred")),
-        rc_max=max(base.rc_max, 7),
-    )
+def _place(g: Drawing, kind: int, handle: int) -> Place:
+    return g.spaces.cursors[handle].place if kind == _CURSOR else g.spaces.ptcursors[handle]
 
 
-class SpaceTrace:
-    """Draws the ops of one trace. Requires: each is run on `state` before the next call."""
+def _used_cursor(kind: int) -> Callable[[Drawing], int]:
+    def generate(g: Drawing) -> int:
+        pool = g.pools[kind]
+        handle = pool[g.draw() % len(pool)]
+        g.place = _place(g, kind, handle)
+        return handle
 
-    __slots__ = ("names", "next_id", "rng", "state")
+    return generate
 
-    def __init__(self, rng: Random, state: State) -> None:
-        self.rng = rng
-        self.state = state
-        self.next_id = 0
-        every = [d.name for d in BY_NAME.values() if d.area in _AREAS] + list(_FRAMES)
-        some = rng.sample(every, rng.randint(len(every) // 3, len(every)))
-        some += ["vmspace_new", "cursor_open_mut", "cursor_map", "frame_from_unused"]
-        self.names = [name for name in some for _ in range(_WEIGHTS.get(name, 1))]
 
-    def next_op(self) -> Op:
-        """Return the next op; all its handles are live, all its destinations fresh."""
-        for _ in range(_TRIES):
-            declaration = BY_NAME[self.rng.choice(self.names)]
-            if self._is_wanted(declaration):
-                values = self._handles(declaration)
-                if values is not None:
-                    return self._made(declaration, values)
-        return self._made(BY_NAME["frame_from_unused"], {})
+def _used_table(g: Drawing) -> int:
+    pool = g.pools[_PTABLE]
+    handle = pool[g.draw() % len(pool)]
+    g.base = g.spaces.trees[handle].config.low
+    return handle
 
-    def _is_wanted(self, declaration: Declaration) -> bool:
-        """Producing more of what there is enough of is rare."""
-        return all(
-            len(self.state.live[f.kind.name]) < _ENOUGH.get(f.kind.name, 1)
-            for f in declaration.destinations
-            if f.kind
-        ) or not self.rng.randrange(8)
 
-    def _handles(self, declaration: Declaration) -> dict[str, Any] | None:
-        values: dict[str, Any] = {}
-        for field in declaration.handles:
-            known = self.state.live[field.kind.name] if field.kind else ()
-            live = sorted(handle for handle in known if handle >= 0)  # below: abandoned
-            if field.name == "cursor" and declaration.name in _MUTATING:
-                live = [h for h in live if self._may_change(h)]
-            if not live:
-                return None
-            values[field.name] = self.rng.choice(live)
-        place = self._place(values)
-        if place is not None and "_map" in declaration.name and self.rng.random() > _RARE:
-            if place.va >= place.end or translation(self.state.view, place.tree.root, place.va):
-                return None
-        return values
+def _of_space(g: Drawing) -> int:
+    """Use a space; addresses drawn after it are of the lower half."""
+    g.base = 0
+    pool = g.pools[_VS]
+    return pool[g.draw() % len(pool)]
 
-    def _may_change(self, cursor: int) -> bool:
-        """Read-only cursors refuse all that changes something; once is enough to know."""
-        is_mutable = self.state.view.spaces.cursors[cursor].queue is not None
-        return is_mutable or self.rng.random() < _RARE
 
-    def _place(self, values: dict[str, Any]) -> Place | None:
-        spaces = self.state.view.spaces
-        if "cursor" in values:
-            return spaces.cursors[values["cursor"]].place
-        return spaces.ptcursors.get(values.get("ptcursor", -1))
+SPACE_BY_KIND: Final[dict[int, Callable[[Drawing], int]]] = {
+    _CURSOR: _used_cursor(_CURSOR),
+    _PTCURSOR: _used_cursor(_PTCURSOR),
+    _PTABLE: _used_table,
+    _VS: _of_space,
+}
 
-    def _made(self, declaration: Declaration, values: dict[str, Any]) -> Op:
-        for field in declaration.destinations:
-            values[field.name] = self.next_id
-            self.next_id += 1
-        for field in declaration.arguments:
-            values[field.name] = self._argument(declaration, field, values)
-        made: Op = declaration.make(values)
-        return made
 
-    def _argument(self, declaration: Declaration, field: Field, values: dict[str, Any]) -> Any:
-        rng, place, name = self.rng, self._place(values), field.name
-        if name in {"va", "start"}:
-            return self._address(values, place)
-        if name == "end":
-            return self._range_end(values)
-        if name == "len" and place is not None and declaration.name != "cursor_map_iomem":
-            return self._length(place)
-        if name == "paddr":
-            return self._paddr(declaration)
-        if name == "level":
-            return self._level(place)
-        if name == "cpu":
-            return rng.randrange(self.state.world.cpus)
-        if name == "cache" and "protect" in declaration.name:
-            return rng.choice(CACHE_CHANGES)
-        return rng.choice(_CHOICES.get(name, (0,)))
+def _va_inside(g: Drawing) -> int:
+    """Draw an address in the cursor's range, or now and then one next to it."""
+    choice, place = g.draw(), g.place
+    assert place is not None
+    pages = (place.end - place.start) // PAGE_SIZE
+    if choice < RARE:
+        return place.start + (choice * 7 % pages) * PAGE_SIZE
+    special = (place.end, place.start - PAGE_SIZE, place.start + 1, place.end - PAGE_SIZE)
+    return special[g.draw() % len(special)] & U64_MASK
 
-    def _address(self, values: dict[str, Any], place: Place | None) -> int:
-        """Return an address in the cursor's range, or in the lower part of a table's half."""
-        g, rng = self.state.view.spaces.geometry, self.rng
-        unit = g.sizes[rng.choice((1, 1, 1, 2, min(3, g.levels)))]
-        low, high = (place.start, place.end) if place else self._half(values)
-        if rng.random() < _RARE:
-            return rng.choice((high, high - PAGE_SIZE, low, low + 1, 0))
-        if not place and rng.random() < 0.15:
-            return max(low, high - unit * rng.randint(1, 4))
-        return low + (rng.randrange(8) * unit) % (high - low)
 
-    def _half(self, values: dict[str, Any]) -> tuple[int, int]:
-        tree = self.state.view.spaces.trees.get(values.get("ptable", -1))
-        if tree is not None and tree.config.name == "kernel":
-            return tree.config.low, U64_MASK + 1 - PAGE_SIZE
-        return 0, self.state.view.spaces.geometry.user_end
+def _length_inside(g: Drawing) -> int:
+    """Draw a length that the range still has, often one that ends where a table does."""
+    choice, place = g.draw(), g.place
+    assert place is not None
+    left = max(0, place.end - place.va)
+    if choice >= RARE:
+        special = (left + PAGE_SIZE, 1, left + 1, U64_MASK & ~0xFFF, 0)
+        return special[g.draw() % len(special)]
+    how = choice % 4
+    if how == 0:
+        return left
+    if how == 1:
+        size = g.spaces.geometry.sizes[2 + choice // 4 % 2]
+        return min(left, size - place.va % size)
+    return min(left, _SPANS[choice // 4 % len(_SPANS)] * PAGE_SIZE)
 
-    def _range_end(self, values: dict[str, Any]) -> int:
-        g, rng = self.state.view.spaces.geometry, self.rng
-        start: int = values.get("start", values.get("va", 0))
-        if rng.random() < _RARE:
-            return rng.choice((start, 0, start + 1, g.user_end + PAGE_SIZE))
-        unit = g.sizes[rng.choice((1, 1, 2, 2, min(3, g.levels), g.levels))]
-        end = ((start | (unit - 1)) + 1) + unit * rng.choice((0, 0, 1))
-        return min(end, self._half(values)[1]) & U64_MASK & -PAGE_SIZE
 
-    def _length(self, place: Place) -> int:
-        g, rng = self.state.view.spaces.geometry, self.rng
-        left = (place.end - place.va) & U64_MASK
-        if rng.random() < _RARE / 2:
-            return rng.choice((left + PAGE_SIZE, 1, U64_MASK & -PAGE_SIZE)) & U64_MASK
-        wanted = rng.choice((PAGE_SIZE, PAGE_SIZE, g.sizes[2], 2 * g.sizes[2], left))
-        return min(wanted, left)
+# -- mapping: where there is a hole, at a level that fits ------------------------------------------
 
-    def _paddr(self, declaration: Declaration) -> int:
-        g, rng = self.state.view.spaces.geometry, self.rng
-        if declaration.area == "frame":
-            tables = self.state.view.spaces.tables
-            if tables and rng.random() < 0.15:
-                return rng.choice(sorted(tables)) * PAGE_SIZE  # a handle on a node
-            return rng.randrange(min(self.state.world.frames, 6)) * PAGE_SIZE
-        base = _DEVICE if declaration.area == "cursor" else 0
-        return base + rng.randrange(4) * g.sizes[min(3, g.levels)]
 
-    def _level(self, place: Place | None) -> int:
-        """Return the level of a page that may fit where the cursor stands."""
-        if place is None or self.rng.random() < _RARE:
-            return self.rng.randint(1, 3)
-        sizes = self.state.view.spaces.geometry.sizes
-        top = min(place.tree.config.highest_level, place.guard.level)
-        fits = [
-            level
-            for level in range(1, top + 1)
-            if place.va % sizes[level] == 0 and sizes[level] <= place.end - place.va
-        ]
-        return self.rng.choice(fits or [1])
+def _can_map(kind: int, *, is_huge: bool = False) -> Guard:
+    """Choose a cursor in front of a hole, or now and then any; move it to the pool's end."""
 
-    def settle(self, op: Op) -> None:
-        """Nothing to take note of: what is live is read off the state."""
+    def guard(g: Drawing) -> bool:
+        pool = g.pools[kind]
+        at = g.draw() % len(pool)
+        place = g.place = _place(g, kind, pool[at])
+        g.level = _level(g, place) if is_huge else 1
+        if not _is_hole(g, place, g.level) and g.draw() < RARE:
+            return False
+        pool[at], pool[-1] = pool[-1], pool[at]
+        return True
+
+    return guard
+
+
+def _level(g: Drawing, place: Place) -> int:
+    """Draw a level at which the cursor's address could be mapped, or now and then any."""
+    choice = g.draw()
+    if choice >= RARE:
+        return choice % (g.world.levels + 2)
+    sizes, highest = g.spaces.geometry.sizes, place.tree.config.highest_level
+    level = 1 + choice % highest
+    while level > 1 and (place.va % sizes[level] or sizes[level] > place.end - place.va):
+        level -= 1
+    return level
+
+
+def _is_hole(g: Drawing, place: Place, level: int) -> bool:
+    """Return whether nothing stands where a page of `level` would be mapped."""
+    if place.va >= place.end or level > place.guard.level:
+        return False
+    index_of, table = g.spaces.geometry.index, place.guard
+    while True:
+        entry = table.entries.get(index_of(place.va, table.level))
+        if entry is None:
+            return True
+        if isinstance(entry, Leaf) or table.level <= level:
+            return False
+        table = entry
+
+
+def _last(kind: int) -> Callable[[Drawing], int]:
+    return lambda g: g.pools[kind][-1]
+
+
+def _mapped_paddr(g: Drawing) -> int:
+    """Draw an address for a leaf of the level that was chosen: a frame's, or of a device."""
+    choice = g.draw()
+    if choice >= RARE:
+        return (1 << 51, 0x800, PAGE_SIZE)[choice % 3]
+    size = g.spaces.geometry.sizes[min(g.level, g.world.levels)] if g.level else PAGE_SIZE
+    if choice % 4:
+        return _DEVICE + choice % 8 * size
+    return g.pages[choice % len(g.pages)] * PAGE_SIZE & -size
+
+
+def _device(g: Drawing) -> int:
+    choice = g.draw()
+    return _DEVICE + choice % 4 * PAGE_SIZE if choice < RARE else (U64_MASK & ~0xFFF, 1)[choice % 2]
+
+
+def _device_offset(g: Drawing) -> int:
+    choice = g.draw()
+    return choice % 3 * PAGE_SIZE if choice < RARE else 0x800
+
+
+def _device_length(g: Drawing) -> int:
+    """Draw a length of device memory that the cursor's range has room for, mostly."""
+    choice, place = g.draw(), g.place
+    assert place is not None
+    left = max(0, place.end - place.va)
+    return min(left, choice % 3 * PAGE_SIZE) if choice < RARE else _length(g)
+
+
+_MAPS: Final[dict[type, int]] = {
+    cursor.CursorMap: _CURSOR,
+    cursor.CursorMapIomem: _CURSOR,
+    page_table.PtCursorMap: _PTCURSOR,
+    page_table.PtCursorMapFrame: _PTCURSOR,
+}
+_DEVICE_FIELDS: Final[dict[str, Callable[[Drawing], int]]] = {
+    "paddr": _device,
+    "len": _device_length,
+    "offset": _device_offset,
+}
+
+
+def _user_address(g: Drawing) -> int:
+    """Draw an address in a page of the pool, mostly at its start."""
+    return _va(g) + (0, 0, 8, 4088)[g.draw() % 4] & U64_MASK
+
+
+def _user_length(g: Drawing) -> int:
+    choice = g.draw()
+    lengths = (8, 16, 64, PAGE_SIZE, PAGE_SIZE + 8, 4, 0)
+    return lengths[choice % len(lengths)] if choice < RARE else (U64_MASK, 1 << 47)[choice % 2]
+
+
+def space_plan(
+    declaration: Declaration, guard: Guard | None, fields: Fields
+) -> tuple[Guard | None, Fields]:
+    """Return guard and generators of an op on address spaces or raw tables."""
+    op = declaration.op
+    special: dict[str, Callable[[Drawing], Any]] = {}
+    cursors = {"cursor", "ptcursor"} & {f.name for f in declaration.handles}
+    if cursors and not declaration.destinations:
+        special = {"va": _va_inside, "len": _length_inside}
+    if declaration.area == "space_io":
+        special = {"va": _user_address, "len": _user_length}
+    if op is cursor.CursorFlusherIssue:
+        special = {}
+    if op in _MAPS:
+        kind = _MAPS[op]
+        guard = _can_map(kind, is_huge=op is page_table.PtCursorMap)
+        special |= dict.fromkeys(cursors, _last(kind))
+        special["paddr"] = _mapped_paddr
+    if op in {cursor.CursorMapIomem, cursor.CursorFindIomem}:
+        special |= _DEVICE_FIELDS
+    made = [KINDS.index(f.kind.name) for f in declaration.destinations if f.kind]
+    if made:
+        guard = claim_guard(made[0])
+    names = [field.name for field in declaration.fields]
+    return guard, tuple(special.get(name, draw) for name, draw in zip(names, fields, strict=True))

@@ -11,6 +11,7 @@ from vmfuzz.fields import CODECS
 from vmfuzz.op_line import DIRECTIVES, LineError, read_step
 from vmfuzz.outcome_text import format_outcome
 from vmfuzz.trace import FORMAT_VERSION, Expect, Step, Trace
+from vmstore.faults import Faults, UnknownFault
 from vmstore.ops import DECLARATIONS, Field, Op
 from vmstore.ops.declaration import is_required
 from vmstore.world import World, WorldError
@@ -60,7 +61,7 @@ def format_op(op: Op) -> str:
     made = ", ".join(_format_field(f, getattr(op, f.name)) for f in declaration.destinations)
     arguments = ", ".join(
         f"{f.name}={_format_field(f, getattr(op, f.name))}"
-        for f in declaration.fields
+        for f in sorted(declaration.fields, key=lambda f: not f.is_alternative)
         if not f.is_destination and (is_required(f) or getattr(op, f.name) != f.default)
     )
     call = f"{declaration.name}({arguments})"
@@ -183,6 +184,10 @@ class _Parser:
         if word == "fault":
             if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", rest):
                 raise self.error(number, column, f"{rest[:40]!r} is no fault id")
+            try:
+                Faults.of([rest])
+            except UnknownFault as error:
+                raise self.error(number, column, str(error)) from None
             self.faults.append(rest)
             return
         found = re.fullmatch(r"([!-~]+) at ([0-9]{1,9})", rest)

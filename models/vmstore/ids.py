@@ -13,6 +13,12 @@ ByteOffset = NewType("ByteOffset", int)  # bytes from the start of the op's hand
 ByteOffsetEnd = NewType("ByteOffsetEnd", int)  # the same, exclusive end
 MetaVal = NewType("MetaVal", int)  # payload of a page's metadata, 64 bits
 NO_VAL: Final = MetaVal(0)
+IoOffset = NewType("IoOffset", int)  # bytes from the start of a frame, segment or buffer
+IoLength = NewType("IoLength", int)  # bytes asked for; any 64-bit number
+IoVal = NewType("IoVal", int)  # a value to be written, truncated to its scalar type
+BufLength = NewType("BufLength", int)  # bytes of a kernel buffer, at most MAX_BUF
+Seed = NewType("Seed", int)  # first byte of a buffer's pattern
+Payload = NewType("Payload", bytes)  # bytes to be written, at most MAX_PAYLOAD
 CountWord = NewType("CountWord", str)  # a reference-count word: a number, or a name such as MAX-1
 Vaddr = NewType("Vaddr", int)  # virtual byte address
 VaddrEnd = NewType("VaddrEnd", int)  # virtual byte address, exclusive end
@@ -31,6 +37,11 @@ TableConfig = Literal["user", "kernel", "kernel_full", "test"]
 FlushKind = Literal["all", "single", "range"]
 MetaKind = Literal["unit", "umeta", "tmeta", "link"]  # metadata types of the recorded programs
 
+Scalar = Literal["u8", "u16", "u32", "u64"]  # integer types of typed reads and writes, by size
+
+MAX_BUF: Final = 0xFFFF
+MAX_PAYLOAD: Final = 0xFF
+SCALARS: Final[tuple[Scalar, ...]] = ("u8", "u16", "u32", "u64")
 META_KINDS: Final[tuple[MetaKind, ...]] = ("unit", "umeta", "tmeta", "link")
 CACHE_POLICIES: Final[tuple[CachePolicy, ...]] = ("WB", "WT", "WC", "UC", "WP")
 CACHE_CHANGES: Final[tuple[CacheChange, ...]] = ("keep", *CACHE_POLICIES)
@@ -51,6 +62,9 @@ VmSpaceId = NewType("VmSpaceId", int)
 CursorId = NewType("CursorId", int)
 PtableId = NewType("PtableId", int)
 PtcursorId = NewType("PtcursorId", int)
+BufId = NewType("BufId", int)
+ReaderId = NewType("ReaderId", int)
+WriterId = NewType("WriterId", int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +88,7 @@ HANDLE_KINDS: Final[dict[object, HandleKind]] = {
     CursorId: HandleKind("cursor", "c"),
     PtableId: HandleKind("ptable", "pt"),
     PtcursorId: HandleKind("ptcursor", "pc"),
+    BufId: HandleKind("buf", "b"),
+    ReaderId: HandleKind("reader", "r"),
+    WriterId: HandleKind("writer", "w"),
 }

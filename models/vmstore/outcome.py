@@ -63,6 +63,9 @@ SHARED: Final = Err("Shared")
 WRONG_TYPE: Final = Err("WrongType")
 NOT_UNTYPED: Final = Err("NotUntyped")
 BORROWED: Final = Err("Borrowed")
+INVALID_ARGS: Final = Err("InvalidArgs")
+OVERFLOW: Final = Err("Overflow")
+PAGE_FAULT: Final = Err("PageFault")
 ACCESS_DENIED: Final = Err("AccessDenied")
 UNALIGNED_VADDR: Final = Err("UnalignedVaddr")
 BLOCKED: Final = Blocked()
@@ -79,6 +82,9 @@ ERRORS: Final = (
     WRONG_TYPE,
     NOT_UNTYPED,
     BORROWED,
+    INVALID_ARGS,
+    OVERFLOW,
+    PAGE_FAULT,
     ACCESS_DENIED,
     UNALIGNED_VADDR,
 )
@@ -118,6 +124,13 @@ class PoweredOff(CallEnded):
 
     def __init__(self, code: str) -> None:
         super().__init__(Abort(code))
+
+
+class Refused(CallEnded):
+    """A pseudo error: upstream's type checker, or the driver, does not let the call be made."""
+
+    def __init__(self, error: Err) -> None:
+        super().__init__(error)
 
 
 class OutOfWork(CallEnded):

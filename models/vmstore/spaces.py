@@ -7,6 +7,8 @@ it. Source: vostd `VmStore::{extract, insert}_*`.
 from dataclasses import dataclass
 from typing import Literal
 
+from vmstore.vm_io_owner import VmIoOwner
+
 # MAX_USERSPACE_VADDR: the bound of readers and writers, one page below that of the page table.
 MAX_USERSPACE_VADDR = 0x7FFF_FFFF_F000
 
@@ -34,12 +36,16 @@ class CursorEntry:
 
 @dataclass(slots=True)
 class VmIoEntry:
-    """A live reader or writer; `vm_space` is None for a kernel handle. Units: bytes."""
+    """A live reader or writer; `vm_space` is None for a kernel handle. Units: bytes.
+
+    `vaddr` and `length` are those it was made with, an offset into the owner's place.
+    """
 
     vm_space: int | None
     kind: Literal["Reader", "Writer"]
     vaddr: int
     length: int
+    owner: VmIoOwner
 
 
 Spaces = dict[int, VmSpaceEntry]
@@ -67,13 +73,19 @@ def extract_vm_space(spaces: Spaces, cursors: Cursors, vm_ios: VmIos, vs: int) -
     return spaces.pop(vs)
 
 
-def rename_vm_space(spaces: Spaces, cursors: Cursors, vs: int, new: int) -> None:
-    """Let a space live on under another id, with its cursors. Requires: `vs` live, `new` fresh."""
+def rename_vm_space(spaces: Spaces, cursors: Cursors, vm_ios: VmIos, vs: int, new: int) -> None:
+    """Let a space live on under another id, with all that is on it.
+
+    Requires: `vs` live, `new` fresh.
+    """
     insert_vm_space(spaces, new, spaces[vs])
     del spaces[vs]
     for cursor in cursors.values():
         if cursor.vm_space == vs:
             cursor.vm_space = new
+    for vio in vm_ios.values():
+        if vio.vm_space == vs:
+            vio.vm_space = new
 
 
 def insert_cursor(cursors: Cursors, spaces: Spaces, c: int, entry: CursorEntry) -> None:

@@ -9,10 +9,14 @@ from vmstore.exec import host as exec_host
 from vmstore.exec import linked_list as exec_linked_list
 from vmstore.exec import page_table as exec_page_table
 from vmstore.exec import pt_cursor as exec_pt_cursor
+from vmstore.exec import reader as exec_reader
 from vmstore.exec import segment as exec_segment
+from vmstore.exec import space_io as exec_space_io
 from vmstore.exec import unique as exec_unique
 from vmstore.exec import vm_cursor as exec_vm_cursor
+from vmstore.exec import vm_io as exec_vm_io
 from vmstore.exec import vm_space as exec_vm_space
+from vmstore.exec import writer as exec_writer
 from vmstore.exec.machine import Machine
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
@@ -23,10 +27,14 @@ from vmstore.view import host as view_host
 from vmstore.view import linked_list as view_linked_list
 from vmstore.view import page_table as view_page_table
 from vmstore.view import pt_cursor as view_pt_cursor
+from vmstore.view import reader as view_reader
 from vmstore.view import segment as view_segment
+from vmstore.view import space_io as view_space_io
 from vmstore.view import unique as view_unique
 from vmstore.view import vm_cursor as view_vm_cursor
+from vmstore.view import vm_io as view_vm_io
 from vmstore.view import vm_space as view_vm_space
+from vmstore.view import writer as view_writer
 from vmstore.view.spaces import Touched
 from vmstore.view.state import View
 from vmstore.world import World
@@ -39,6 +47,10 @@ _EXEC_MODULES: Final[dict[str, ModuleType]] = {
     "segment": exec_segment,
     "unique": exec_unique,
     "linked_list": exec_linked_list,
+    "space_io": exec_space_io,
+    "vm_io": exec_vm_io,
+    "reader": exec_reader,
+    "writer": exec_writer,
     "host": exec_host,
     "page_table": exec_page_table,
     "pt_cursor": exec_pt_cursor,
@@ -55,6 +67,10 @@ _VIEW_MODULES: Final[dict[str, ModuleType]] = {
     "pt_cursor": view_pt_cursor,
     "vm_space": view_vm_space,
     "cursor": view_vm_cursor,
+    "space_io": view_space_io,
+    "vm_io": view_vm_io,
+    "reader": view_reader,
+    "writer": view_writer,
 }
 
 EXEC: Final[dict[type, Handler]] = {
@@ -98,6 +114,9 @@ class State:
             "cursor": spaces.cursors,
             "ptable": spaces.ptables,
             "ptcursor": spaces.ptcursors,
+            "buf": machine.io.bufs,
+            "reader": machine.io.readers,
+            "writer": machine.io.writers,
         }
 
     def begin_step(self) -> None:
@@ -150,7 +169,8 @@ class State:
         if kind == "list":
             view.lists[self.abandoned].handle = self.abandoned
         elif kind == "vs":
-            rename_vm_space(view.store.vm_spaces, view.store.cursors, handle, self.abandoned)
+            store = view.store
+            rename_vm_space(store.vm_spaces, store.cursors, store.vm_ios, handle, self.abandoned)
             view.spaces.vm_spaces[self.abandoned].handle = self.abandoned
 
 

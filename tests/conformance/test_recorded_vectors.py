@@ -25,6 +25,8 @@ VECTORS = Path(__file__).parents[2] / "corpora" / "vectors"
         ("vmspace.jsonl.gz", 833, 48_002),
         ("vmspace_rcu.jsonl.gz", 254, 15_829),
         ("hand_spaces.jsonl.gz", 140, 1_099),
+        ("io.jsonl.gz", 476, 38_759),
+        ("hand_io.jsonl.gz", 16, 307),
     ],
 )
 def test_every_field_of_every_recorded_step_agrees(name: str, traces: int, steps: int) -> None:
@@ -44,6 +46,8 @@ def test_every_field_of_every_recorded_step_agrees(name: str, traces: int, steps
         ("vmspace.jsonl.gz", 48_002),
         ("vmspace_rcu.jsonl.gz", 15_829),
         ("hand_spaces.jsonl.gz", 1_099),
+        ("io.jsonl.gz", 38_759),
+        ("hand_io.jsonl.gz", 307),
     ],
 )
 def test_the_view_allows_every_recorded_step_and_all_clauses_hold(name: str, least: int) -> None:

@@ -35,7 +35,7 @@ def check_folder(out: Path) -> None:
 def test_the_printed_command_repeats_the_bug(
     vmfuzz: Vmfuzz, without_atheris: dict[str, str], tmp_path: Path
 ) -> None:
-    done = vmfuzz("demo", "--time", "1s", "--out", "a demo", **without_atheris)
+    done = vmfuzz("demo", "--time", "4s", "--out", "a demo", **without_atheris)
 
     assert done.returncode == 0
     check_folder(tmp_path / "a demo")

@@ -152,7 +152,7 @@ def test_a_trace_that_does_not_fail_is_nothing_to_do(capsys: Captured) -> None:
         (None, ["fails.trace", "--bogus"], "--bogus"),
         ("", ["bad.trace"], "bad.trace:1:1: not a trace"),
         (CLEAN.replace("s7 =", "s7 +"), ["bad.trace"], "bad.trace:7:1: not an op line"),
-        (FAILS.replace(FAULT, "nope"), ["bad.trace"], "bad.trace: unknown fault 'nope'"),
+        (FAILS.replace(FAULT, "nope"), ["bad.trace"], "bad.trace:4:7: unknown fault 'nope'"),
         ("\xff", ["bad.trace"], "bad.trace: not UTF-8 text"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -87,12 +87,29 @@ def test_a_failure_shows_the_finding_its_line_and_a_command_that_repeats_it(
     repeated.stdout.fnmatch_lines(["FAIL  corpus/it fails.trace: 2 steps"])
 
 
+@pytest.mark.parametrize("on_ci", [False, True])  # where pytest repeats all it is given
+def test_the_summary_names_a_failure_in_one_line(
+    pytester: pytest.Pytester, corpus: Path, monkeypatch: pytest.MonkeyPatch, *, on_ci: bool
+) -> None:
+    monkeypatch.delenv("BUILD_NUMBER", raising=False)
+    monkeypatch.setenv("CI", "true") if on_ci else monkeypatch.delenv("CI", raising=False)
+    (corpus / "bad.trace").write_text(FAILS)
+
+    result = pytester.runpytest_inprocess()
+
+    headline = "corpus/bad.trace:5: ACCT.3c violated at step 1 (segment_clone): "
+    summary = result.outlines.index(next(x for x in result.outlines if "test summary" in x))
+    assert result.outlines[summary + 1].startswith("FAILED corpus/bad.trace::replay - ")
+    assert "1 failed, 2 passed" in result.outlines[summary + 2]
+    assert (headline in result.outlines[summary + 1]) == on_ci
+
+
 WRONG = {  # the text, the line that is named, the message
     "step": (KNOWN.replace("at 1", "at 0"), "6", "expected was ACCT.3c at 0"),
     "clause": (KNOWN.replace(BROKEN, "XTRA.2"), "6", "expected was XTRA.2 at 1"),
     "nothing": (KNOWN.replace(f"fault {FAULT}\n", ""), "", "expected ACCT.3c at 1, found nothing"),
     "outcome": (CLEAN.replace("=s0)", "=s0) => err Busy"), "4", "EXPECT failed at step 1"),
-    "fault": (KNOWN.replace(FAULT, "segment-clone"), "", "unknown fault 'segment-clone'"),
+    "fault": (KNOWN.replace(FAULT, "segment-clone"), "3:7", "unknown fault 'segment-clone'"),
     "syntax": (CLEAN.replace("s0 =", "s0 +"), "3:1", "not an op line"),
     "op": (CLEAN.replace("segment_clone", "segment_clown"), "4:6", "unknown op 'segment_clown'"),
     "empty": ("", "1:1", "not a trace"),

@@ -40,6 +40,10 @@ INVARIANTS = {
     "ACCT.3a": {"ACCT.1a", "ACCT.3a", "ACCT.3d"},
     "ACCT.3d": {"SLOT.09", "ACCT.3d"},
     "CURS.4": {"CURS.2", "CURS.4"},
+    "VIOE.1": {"VIOE.1", "VIOO.1"},
+    "VIOO.1": {"VIOE.1", "VIOO.1"},
+    "VIOO.2": {"VIOE.1", "VIOO.2"},
+    "VIOO.3": {"VIOE.1", "VIOO.3"},
 }
 GROUP = {clause.id: clause.group for clause in CLAUSES}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from vmfuzz.oracle import Session
-from vmfuzz.swarm_spaces import SpaceTrace, space_world
+from vmfuzz.swarm import SwarmConfig, SwarmTrace, fuzz_world
 from vmstore.arch import PAGE_SIZE
 from vmstore.geometry import Geometry
 from vmstore.ops import DECLARATIONS, Op
@@ -181,18 +181,20 @@ def can_wrap(session: Session, place: Place) -> bool:
     return place.tree.config.name == "kernel" and not session.view.debug
 
 
-@pytest.mark.parametrize("first", range(0, 300, 50))
+@pytest.mark.parametrize("first", range(0, 300, 100))
 def test_every_call_does_what_its_contract_says(first: int) -> None:
     kept: dict[str, int] = {}
-    for seed in range(first, first + 50):
+    for seed in range(first, first + 100):
         rng = Random(seed)
-        session = Session(space_world(rng, World(frames=8, build=rng.choice(["debug", "release"]))))
-        source = SpaceTrace(rng, session.state)
-        while source.next_id < 150 and not session.is_over:
+        session = Session(fuzz_world(rng, World(frames=8), frozenset({"frames"})))
+        config = SwarmConfig(rng, session.state.world, ("space", "table"))
+        source = SwarmTrace(rng, config, session.state)
+        while session.steps < 150 and not session.is_over:
             op = source.next_op()
             place = place_of(session, op)
             before = Before(session, place) if place else None
             assert session.step(op) is None
+            source.settle(op)
             if before is None or can_wrap(session, before.place):
                 continue
             name = DECLARATIONS[type(op)].name.partition("cursor_")[2]

@@ -7,7 +7,7 @@ import pytest
 
 from vmfuzz.oracle import Session
 from vmfuzz.report.block import finding_block
-from vmfuzz.swarm_spaces import SpaceTrace, space_world
+from vmfuzz.swarm import SwarmConfig, SwarmTrace, fuzz_world
 from vmfuzz.trace import Step, Trace
 from vmstore.exec import pte
 from vmstore.exec.space_state import Cursor
@@ -347,15 +347,16 @@ def test_the_view_predicts_every_call_and_every_clause_holds(first: int) -> None
     done: set[str] = set()
     for seed in range(first, first + 40):
         rng = Random(seed)
-        base = World(frames=8, build=rng.choice(["debug", "release"]), rc_max=rng.choice(LIMITS))
-        session = Session(space_world(rng, base), full_every=50)
-        source = SpaceTrace(rng, session.state)
+        session = Session(fuzz_world(rng, World(frames=8), frozenset({"frames"})), full_every=50)
+        config = SwarmConfig(rng, session.state.world, ("space", "table"))
+        source = SwarmTrace(rng, config, session.state)
         taken: list[Step] = []
         while len(taken) < 150 and not session.is_over:
             op = source.next_op()
             taken.append(Step(op))
             found = session.step(op)
             assert found is None, finding_block(found, Trace(session.state.world, taken))
+            source.settle(op)
             if session.outcome.__class__ is Ok:
                 done.add(type(op).__name__)
         if not session.is_over:

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from vmfuzz.oracle import Session
-from vmfuzz.swarm_spaces import SpaceTrace, space_world
+from vmfuzz.swarm import SwarmConfig, SwarmTrace, fuzz_world
 from vmstore.clauses.check import everything, footprint, violations
 from vmstore.clauses.fused import everything_holds, footprint_holds
 from vmstore.node_cells import Node
@@ -43,11 +43,15 @@ def test_incremental_and_full_agree_on_corrupted_page_tables(first: int) -> None
     wrong = 0
     for seed in range(first, first + 50):
         rng = Random(seed)
-        session = Session(space_world(rng, World(frames=8)))
-        source, state = SpaceTrace(rng, session.state), session.state
+        world = fuzz_world(rng, World(), frozenset())
+        session = Session(world)
+        state = session.state
+        source = SwarmTrace(rng, SwarmConfig(rng, world, ("space", "table")), state)
         for _ in range(rng.randrange(20, 150)):
             if not session.is_over:
-                assert session.step(source.next_op()) is None
+                op = source.next_op()
+                assert session.step(op) is None
+                source.settle(op)
         if session.is_over or not live_nodes(state):
             continue
         state.begin_step()

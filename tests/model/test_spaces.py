@@ -7,11 +7,14 @@ import pytest
 from vmstore import spaces
 from vmstore.spaces import CursorEntry, RequiresError, VmIoEntry, VmSpaceEntry
 from vmstore.store import VmStore
+from vmstore.vm_io_owner import VmIoOwner
 from vmstore.world import World
 
 CURSOR = CursorEntry(vm_space=0, kind="Mutable", start=0x1000, end=0x2000)
-READER = VmIoEntry(vm_space=0, kind="Reader", vaddr=0x1000, length=16)
-KERNEL_WRITER = VmIoEntry(vm_space=None, kind="Writer", vaddr=1 << 63, length=16)
+USER = VmIoOwner(("user", 0), 0x1000, 0x1010, ("vs", 0), is_fallible=True, is_kernel=False)
+KERNEL = VmIoOwner(("buf", 0), 0, 16, ("buf", 0), is_fallible=False, is_kernel=True)
+READER = VmIoEntry(vm_space=0, kind="Reader", vaddr=0x1000, length=16, owner=USER)
+KERNEL_WRITER = VmIoEntry(vm_space=None, kind="Writer", vaddr=1 << 63, length=16, owner=KERNEL)
 
 
 @pytest.fixture
@@ -66,7 +69,7 @@ def test_a_kernel_handle_holds_no_space(store: VmStore) -> None:
         (lambda s: spaces.extract_vm_io(s.vm_ios, 1), "vm_io 1 is not registered"),
         (
             lambda s: spaces.insert_vm_io(
-                s.vm_ios, s.vm_spaces, 1, VmIoEntry(0, "Reader", 0x7FFF_FFFF_F000, 1)
+                s.vm_ios, s.vm_spaces, 1, VmIoEntry(0, "Reader", 0x7FFF_FFFF_F000, 1, USER)
             ),
             "reaches past 0x7ffffffff000",
         ),

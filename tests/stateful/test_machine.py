@@ -70,4 +70,10 @@ def test_hypothesis_shrinks_a_finding_to_a_few_steps() -> None:
 
 
 def test_every_op_is_a_rule() -> None:
-    assert {d.name for d in GENERATED} <= set(dir(VmStoreMachine))
+    rules = {
+        "_".join([d.name, *(f.name for f in shape if f.is_alternative)])
+        for d in GENERATED
+        for shape in d.shapes()
+    }
+
+    assert rules <= set(dir(VmStoreMachine))

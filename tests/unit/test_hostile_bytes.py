@@ -6,15 +6,16 @@ from time import perf_counter
 
 import pytest
 
+from vmfuzz.byte_layout import LITERAL, RECORD
 from vmfuzz.byte_target import ByteTarget
-from vmfuzz.bytecode import LITERAL, MAX_OPS, RECORD, decode, encode
+from vmfuzz.bytecode import MAX_OPS, decode, encode
 from vmfuzz.fields import CODECS
 from vmfuzz.liveness import Liveness
 from vmfuzz.mutate import HEADER, cross, join, mutate, split
 from vmfuzz.oracle import CHECKS
 from vmfuzz.trace import Trace
 from vmfuzz.trace_text import format_trace, parse
-from vmstore.arch import U64_MASK
+from vmstore.ids import MAX_PAYLOAD
 from vmstore.ops import DECLARATIONS
 from vmstore.world import World
 
@@ -59,10 +60,13 @@ def check_values(trace: Trace) -> None:
     for op in trace.ops:
         for field in DECLARATIONS[type(op)].arguments:
             value = getattr(op, field.name)
-            if CODECS[field.type].domain == "choice":
-                assert value in CODECS[field.type].words
+            codec = CODECS[field.type]
+            if codec.domain == "choice":
+                assert value in codec.words
+            elif codec.domain == "payload":
+                assert len(value) <= MAX_PAYLOAD
             else:
-                assert 0 <= value <= U64_MASK
+                assert 0 <= value <= codec.top
 
 
 def check_round_trips(trace: Trace) -> None:

@@ -99,7 +99,7 @@ def test_mutated_files_are_traces_or_errors_with_a_place(tmp_path: Path) -> None
     rng = Random(1)
     good = sum(check_mutated(tmp_path / "a.trace", rng) for _ in range(600))
 
-    assert 60 < good < 540
+    assert 30 < good < 570  # a share of both kinds, or the mutations test nothing
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_a_hundred_thousand_mutated_files_are_traces_or_errors_with_a_place(tmp_
     rng = Random(2)
     good = sum(check_mutated(tmp_path / "a.trace", rng) for _ in range(100_000))
 
-    assert 10_000 < good < 90_000
+    assert 5_000 < good < 95_000
 
 
 def test_a_file_cut_anywhere_is_a_shorter_trace_or_an_error_that_names_it(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vmfuzz.bytecode import RECORD, decode
+from vmfuzz.byte_layout import RECORD
+from vmfuzz.bytecode import decode
 from vmfuzz.liveness import Liveness
 from vmfuzz.runner import run
 from vmfuzz.trace import Trace
@@ -113,7 +114,7 @@ def survivors(ops: list[Op]) -> list[Op]:
     for op in ops:
         live = set(liveness.live)
         fields = [(f, f.kind.name, getattr(op, f.name)) for f in DECLARATIONS[type(op)].fields
-                  if f.kind]  # fmt: skip
+                  if f.kind and getattr(op, f.name) is not None]  # fmt: skip
         used = {(kind, handle) for f, kind, handle in fields if not f.is_destination}
         made = [(kind, handle) for f, kind, handle in fields if f.is_destination]
         ended = {(kind, handle) for f, kind, handle in fields if f.is_consumed}

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vmfuzz.bytecode import LITERAL, RECORD, decode
+from vmfuzz.byte_layout import LITERAL, RECORD
+from vmfuzz.bytecode import decode
 from vmfuzz.mutate import _MUTATIONS, HEADER, Mutation, cross, join, mutate, split
 from vmfuzz.runner import run
 from vmstore.ops import GENERATED

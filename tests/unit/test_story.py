@@ -49,6 +49,35 @@ def test_the_broken_equation_is_in_the_last_change() -> None:
     assert story.chapters[2].skipped == "the trace had ended"
 
 
+MAP = """#vmfuzz-trace 1
+world
+vs0 = vmspace_new()
+c0 = cursor_open_mut(vs=vs0, start=0x1000, end=0x3000)
+f0 = frame_from_unused(paddr=0x5000)
+cursor_map(cursor=c0, frame=f0, flags=0x3, cache=WB)
+pt0 = pt_new(config=kernel)
+pc0 = pt_cursor_open_mut(ptable=pt0, start=0xffffffff80000000, end=0xffffffff80001000)
+pt_cursor_map(ptcursor=pc0, paddr=0x7000, level=1, flags=0x7, cache=UC)
+"""
+
+
+def test_a_mapping_shows_address_page_rights_and_the_cursor_behind_it() -> None:
+    chapters = tell(parse(MAP)).chapters
+
+    assert chapters[3].changes == (
+        Change("page 0x5000", "rc 1 = H 1, unit", "rc 1 = P 1, unit"),
+        Change("vs0 0x1000", "", "page 0x5000 rw- WB"),
+        Change(
+            "c0",
+            "at 0x1000, level 1 in [0x1000, 0x3000) of vs0",
+            "at 0x2000, level 1 in [0x1000, 0x3000) of vs0",
+        ),
+        Change("f0", "page 0x5000", ""),
+    )
+    mapped = Change("pt0 0xffffffff80000000", "", "address 0x7000 rwx UC")
+    assert mapped in chapters[6].changes
+
+
 def test_changes_come_in_the_order_of_the_later_picture_then_what_went() -> None:
     before, after = {"a": "1", "b": "2", "c": "3"}, {"d": "4", "b": "5", "c": "3"}
 

@@ -11,15 +11,17 @@ from vmfuzz.errors import TraceError
 from vmfuzz.fields import CODECS, COUNT_NAMES
 from vmfuzz.trace import Expect, Step, Trace
 from vmfuzz.trace_text import format_trace, parse, parse_op
-from vmstore.ids import CountWord, Deferred, PageFlags, PrivFlags
+from vmstore.faults import PLANTED
+from vmstore.ids import MAX_PAYLOAD, CountWord, Deferred, PageFlags, Payload, PrivFlags
 from vmstore.ops import DECLARATIONS, Declaration, Field, Op
 from vmstore.ops.frame import FrameFromUnused
 from vmstore.outcome import OK, Abort, Blocked, Diverges, Err, Ok, Outcome, Panic
+from vmstore.payload import pattern
 from vmstore.world import World
 
 HEAD = "#vmfuzz-trace 1\n"
 WORDS = st.from_regex(r"[a-z][a-z0-9-]{0,12}", fullmatch=True)
-FAULT_IDS = st.from_regex(r"[a-z][a-z0-9_-]{0,12}", fullmatch=True)
+FAULT_IDS = st.sampled_from([fault.id for fault in PLANTED])
 SCALARS = st.none() | st.booleans() | st.integers(-(2**64), 2**64) | st.text(max_size=8)
 VALUES = st.dictionaries(
     st.from_regex(r"[a-z][a-z0-9_]{0,6}", fullmatch=True),
@@ -46,13 +48,20 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
         return st.booleans()
     if field.type in {PageFlags, PrivFlags}:
         return st.integers(0, 255)
-    words = CODECS[field.type].words
-    return st.sampled_from(words) if words else st.integers(0, 2**64 - 1)
+    codec = CODECS[field.type]
+    if codec.words:
+        return st.sampled_from(codec.words)
+    if field.type is Payload:
+        return st.binary(max_size=MAX_PAYLOAD) | st.just(pattern(3, 40))
+    return st.integers(0, codec.top)
 
 
 def ops_of(declaration: Declaration) -> st.SearchStrategy[Op]:
-    fields = {field.name: values_of(field) for field in declaration.fields}
-    return st.fixed_dictionaries(fields).map(declaration.make)
+    shapes = [
+        st.fixed_dictionaries({field.name: values_of(field) for field in shape})
+        for shape in declaration.shapes()
+    ]
+    return st.one_of(shapes).map(declaration.make)
 
 
 OPS = st.one_of([ops_of(declaration) for declaration in DECLARATIONS.values()])
@@ -216,6 +225,7 @@ def test_recorded_ok_without_value_is_the_shared_constant_by_value() -> None:
         ),
         (HEAD + " \tworld\tframes=0", "t:2:9: world frames=0: allowed are"),
         (HEAD + "world frames=0x" + "f" * 9000, "t:2:7: 'frames' is longer than 100 characters"),
+        (HEAD + "world\nfault segment-clone", "t:3:7: unknown fault 'segment-clone' (did you mean"),
         (HEAD + "world\nfault    NO!", "t:3:10: 'NO!' is no fault id"),
         (HEAD + "world\n expect  A.1 at x", "t:3:10: expected 'CLAUSE at STEP', got 'A.1 at x'"),
         (

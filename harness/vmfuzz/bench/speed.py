@@ -27,6 +27,7 @@ from vmstore.world import World
 
 BASE = World(frames=64, pt_frames=8, entries=4)
 _PINNED = frozenset({"frames", "pt_frames", "entries", "rc_max", "list_ids", "build"})
+_FAMILIES = ("frame",)
 _TRACES = 60
 _ATHERIS_STEPS = 100_000
 _SWARM_STEPS = 60_000
@@ -98,7 +99,7 @@ def recorded_traces(world: World) -> list[list[Op]]:
         rng = Random(number)
         number += 1
         session = Session(world)
-        config = SwarmConfig(rng, world)
+        config = SwarmConfig(rng, world, _FAMILIES)
         ops, _ = generate_and_run(session, rng, config, MAX_TRACE, {})
         if not session.state.abandoned:
             traces.append(ops)
@@ -133,7 +134,7 @@ def run_checked(ops: list[Op], world: World) -> None:
 def swarm_rate(world: World) -> float:
     """Return checked steps per second of the swarm engine, generation included."""
     progress = Progress()
-    plan = Plan(steps=_SWARM_STEPS, world=world, pinned=_PINNED)
+    plan = Plan(steps=_SWARM_STEPS, world=world, pinned=_PINNED, families=_FAMILIES)
     spent = timed(lambda: list(SwarmEngine().run(plan, progress, lambda: None)))
     return progress.steps / spent
 

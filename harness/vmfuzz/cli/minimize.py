@@ -9,13 +9,11 @@ from vmfuzz.cli.options import FilePath, check_faults
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note, write
 from vmfuzz.errors import VmfuzzError, shown
-from vmfuzz.minimize import Minimized, minimize
+from vmfuzz.minimize import Minimized, NotFailing, minimize
 from vmfuzz.report.block import finding_block, replay_command
-from vmfuzz.runner import run
 from vmfuzz.trace import Trace
 from vmfuzz.trace_file import load, save
 from vmfuzz.trace_text import format_trace
-from vmstore.faults import UnknownFault
 
 
 @click.command("minimize")
@@ -41,12 +39,9 @@ def command(
     trace = load(path)
     trace.faults = tuple(dict.fromkeys((*trace.faults, *faults)))
     try:
-        found = run(trace, strict=strict).finding
-    except UnknownFault as error:
-        raise VmfuzzError(f"{shown(path)}: {error}") from None
-    if found is None:
-        return _nothing(path, trace, as_json=as_json)
-    result = minimize(trace, strict=strict)
+        result = minimize(trace, strict=strict)
+    except NotFailing as error:
+        return _nothing(path, trace, error, as_json=as_json)
     if out is not None:
         _save(out, result.trace)
     if as_json:
@@ -65,13 +60,10 @@ def _save(out: Path, trace: Trace) -> None:
         raise
 
 
-def _nothing(path: Path, trace: Trace, *, as_json: bool) -> int:
+def _nothing(path: Path, trace: Trace, problem: NotFailing, *, as_json: bool) -> int:
     if as_json:
         print_json({"path": str(path), "signature": None, "ops_before": len(trace.steps)})
-    note(
-        f"{shown(path)}: the starting trace ({len(trace.steps)} ops) does not fail;"
-        " --fault plants a bug, `vmfuzz replay` shows what it does"
-    )
+    note(f"{shown(path)}: {problem}; --fault plants a bug, `vmfuzz replay` shows what it does")
     return int(Exit.NOTHING)
 
 

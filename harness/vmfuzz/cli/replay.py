@@ -15,7 +15,6 @@ from vmfuzz.report.block import finding_block
 from vmfuzz.runner import Run, as_expected, run
 from vmfuzz.trace import Trace
 from vmfuzz.trace_file import load
-from vmstore.faults import UnknownFault
 
 _SKIPPED = 5  # skipped steps named per file
 
@@ -89,8 +88,6 @@ def _replay(path: Path, faults: tuple[str, ...], *, full: bool, strict: bool) ->
         result = run(trace, faults=faults, full=full, strict=strict)
     except VmfuzzError as error:
         return _error(path, str(error))
-    except UnknownFault as error:
-        return _error(path, f"{shown(path)}: {error}")
     verdict = "ok" if as_expected(trace, result.finding) else "FAIL"
     lines = _lines(path, verdict, result)
     if verdict == "FAIL":

@@ -14,8 +14,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
+from vmfuzz.byte_layout import RECORD
 from vmfuzz.byte_target import ByteTarget, swarm_inputs
-from vmfuzz.bytecode import RECORD
 from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.errors import HarnessError, VmfuzzError
 from vmfuzz.finding import Finding

@@ -6,6 +6,7 @@ from typing import Final, Literal, Protocol
 
 from vmfuzz.finding import Finding
 from vmfuzz.oracle import CHECKS
+from vmfuzz.swarm import FAMILIES
 from vmfuzz.trace import Trace
 from vmstore.world import World
 
@@ -19,6 +20,7 @@ class Plan:
 
     `pinned` are the world settings that the user chose; an engine may vary the others.
     `feedback` is what a coverage-guided engine counts as new: code, abstract state, or both.
+    `families` are the groups of ops that the swarm draws from.
     Units: `seconds` of wall time, `steps` executed ops; None means no such limit.
     """
 
@@ -31,6 +33,7 @@ class Plan:
     world: World = field(default_factory=World)
     pinned: frozenset[str] = frozenset()
     feedback: Feedback = "code"
+    families: tuple[str, ...] = FAMILIES
 
 
 @dataclass(slots=True)

@@ -67,7 +67,7 @@ def is_spent(plan: Plan, progress: Progress, started: float) -> bool:
 def draw_config(plan: Plan, number: int) -> SwarmConfig:
     """Return the configuration of the batch that trace `number` belongs to."""
     rng = Random(plan.rng_seed << 33 | (number // BATCH) << 1 | 1)
-    return SwarmConfig(rng, fuzz_world(rng, plan.world, plan.pinned))
+    return SwarmConfig(rng, fuzz_world(rng, plan.world, plan.pinned), plan.families)
 
 
 def generate_and_run(

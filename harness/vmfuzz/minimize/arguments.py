@@ -7,10 +7,20 @@ from vmfuzz.fields import CODECS
 from vmfuzz.minimize.shrinker import Shrinker, rewritten
 from vmfuzz.trace import Step
 from vmstore.arch import PAGE_SIZE
-from vmstore.ids import MetaVal, Paddr, PaddrEnd
+from vmstore.ids import (
+    BufLength,
+    IoLength,
+    IoOffset,
+    IoVal,
+    MetaVal,
+    Paddr,
+    PaddrEnd,
+    Seed,
+)
 from vmstore.ops import DECLARATIONS
 
 _PAGES: Final = 9  # whole pages tried, from the first
+_COUNTS: Final = frozenset({IoOffset, IoLength, IoVal, BufLength, Seed})  # of bytes, any number
 _ARGUMENTS: Final = {
     d.op: tuple((f.name, f.type) for f in d.arguments) for d in DECLARATIONS.values()
 }
@@ -79,13 +89,20 @@ def pages_named(steps: list[Step]) -> list[int]:
     )
 
 
-def _simpler(type_: object, value: int | str) -> Iterator[int | str]:
+def _simpler(type_: object, value: int | str | bytes) -> Iterator[int | str | bytes]:
     """Yield values simpler than `value`, simplest first. Shape: at most about 20."""
+    if isinstance(value, bytes):
+        shorter = (b"", value[:1], value[: len(value) // 2], value[:-1])
+        yield from (data for data in (*shorter, bytes(len(value))) if data != value)
+        return
     if isinstance(value, str):
         words = CODECS[type_].words
         yield from words[: words.index(value)] if value in words else words
         return
-    if type_ is MetaVal:
+    candidates: tuple[int, ...]
+    if type_ in _COUNTS:
+        candidates = (0, 1, 2, 4, 8, PAGE_SIZE, PAGE_SIZE + 1, value // 2, value * 3 // 4)
+    elif type_ is MetaVal:
         candidates = (0, 1, value // 2)
     else:
         pages = range(PAGE_SIZE, _PAGES * PAGE_SIZE, PAGE_SIZE)

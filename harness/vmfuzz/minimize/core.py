@@ -27,6 +27,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     worlds.lower_limits,
     handles.reuse_earlier_handles,
     handles.merge_handles,
+    handles.switch_alternatives,
     sources.produce_directly,
     arguments.move_addresses,
     arguments.simplify_arguments,
@@ -58,7 +59,7 @@ def minimize(
     """Return the simplest trace found that ends in the same signature, ids numbered from 0.
 
     No op of the result can be deleted (`is_minimal`). The same trace gives the same result.
-    Errors: VmfuzzError when the trace does not fail; UnknownFault; HarnessError.
+    Errors: NotFailing when the trace does not fail; UnknownFault; HarnessError.
     """
     shrinker = Shrinker(trace, checks=checks, strict=strict, max_steps=max_steps)
     is_minimal = True

@@ -1,5 +1,6 @@
 """Passes that make ops use fewer handles, so that the producers of the others can go."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from vmfuzz.minimize.shrinker import Shrinker, rewritten
@@ -13,6 +14,10 @@ _ENDS: Final = {
     d.op: tuple((f.name, f.kind.name) for f in d.handles if f.kind and f.is_consumed)
     for d in DECLARATIONS.values()
 }
+_ALTERNATIVES: Final = {
+    d.op: tuple((f.name, f.kind.name) for f in d.alternatives if f.kind)
+    for d in DECLARATIONS.values()
+}
 _MAKES: Final = {
     d.op: tuple((f.name, f.kind.name) for f in d.destinations if f.kind)
     for d in DECLARATIONS.values()
@@ -24,6 +29,8 @@ def reuse_earlier_handles(shrinker: Shrinker) -> None:
     at = 0
     while at < len(shrinker.steps):
         for name, kind in _USES[type(shrinker.steps[at].op)]:
+            if getattr(shrinker.steps[at].op, name) is None:
+                continue
             for other in _produced(shrinker.steps[:at], kind):
                 if other == getattr(shrinker.steps[at].op, name):
                     break
@@ -34,6 +41,34 @@ def reuse_earlier_handles(shrinker: Shrinker) -> None:
             if at >= len(shrinker.steps):
                 return
         at += 1
+
+
+def switch_alternatives(shrinker: Shrinker) -> None:
+    """Let an op work on a handle of another kind that was produced before the one it works on."""
+    at = 0
+    while at < len(shrinker.steps):
+        choices = _ALTERNATIVES[type(shrinker.steps[at].op)]
+        for proposal in _switched(shrinker.steps, at, choices):
+            if shrinker.propose(proposal):
+                break
+        at += 1
+
+
+def _switched(
+    steps: list[Step], at: int, choices: tuple[tuple[str, str], ...]
+) -> Iterator[list[Step]]:
+    """Yield the steps with other handles in place of the alternative that step `at` was given."""
+    for name, kind in choices:
+        given = getattr(steps[at].op, name)
+        if given is None:
+            continue
+        before = next(i for i, step in enumerate(steps) if _makes(step, kind, given))
+        for other_name, other_kind in choices:
+            if other_name == name:
+                continue
+            for other in _produced(steps[:before], other_kind):
+                changed = rewritten(steps[at], **{name: None, other_name: other})
+                yield [*steps[:at], changed, *steps[at + 1 :]]
 
 
 def merge_handles(shrinker: Shrinker) -> None:
@@ -68,6 +103,12 @@ def without_producers(steps: list[Step], user: Step) -> list[Step]:
         for step in steps
         if not any((kind, getattr(step.op, name)) in used for name, kind in _MAKES[type(step.op)])
     ]
+
+
+def _makes(step: Step, kind: str, handle: int) -> bool:
+    return any(
+        made == kind and getattr(step.op, name) == handle for name, made in _MAKES[type(step.op)]
+    )
 
 
 def _consumes(step: Step, kind: str, handle: int) -> bool:

@@ -10,6 +10,10 @@ from vmfuzz.trace import Step, Trace
 from vmstore.world import World
 
 
+class NotFailing(VmfuzzError):
+    """A trace without a finding: nothing to shrink."""
+
+
 class Exhausted(Exception):
     """The work limit is reached; the best trace so far stands."""
 
@@ -29,7 +33,7 @@ class Shrinker:
         self.runs = self.executed = 0
         result = self._run(trace)
         if result.finding is None:
-            raise VmfuzzError(f"the starting trace ({len(trace.steps)} ops) does not fail")
+            raise NotFailing(f"the starting trace ({len(trace.steps)} ops) does not fail")
         self.finding = result.finding
         self.trace = self._tidied(trace, result)
 
@@ -66,7 +70,7 @@ class Shrinker:
         return replace(trace, steps=kept)
 
 
-def rewritten(step: Step, **values: int | str) -> Step:
+def rewritten(step: Step, **values: int | str | bytes | None) -> Step:
     """Return the step with some fields of its op replaced; ops are never changed in place."""
     op: Any = step.op  # which fields it has is known to the caller, from the declaration
     return Step(replace(op, **values), step.outcome)

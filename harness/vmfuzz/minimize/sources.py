@@ -1,5 +1,7 @@
 """The pass that gets a handle the short way: from an op that needs no other handle."""
 
+from collections.abc import Iterator
+from itertools import product
 from typing import Any, Final
 
 from vmfuzz.minimize.arguments import pages_named
@@ -7,7 +9,7 @@ from vmfuzz.minimize.handles import without_producers
 from vmfuzz.minimize.shrinker import Shrinker
 from vmfuzz.trace import Step
 from vmstore.arch import PAGE_SIZE
-from vmstore.ids import Paddr, PaddrEnd
+from vmstore.ids import MetaKind, Paddr, PaddrEnd
 from vmstore.ops import DECLARATIONS, GENERATED, Declaration, Op
 from vmstore.ops.declaration import is_required
 
@@ -40,14 +42,20 @@ def _replace(shrinker: Shrinker, at: int, declaration: Declaration) -> None:
     handle = getattr(steps[at].op, destination.name)
     before = without_producers(steps[:at], steps[at])
     for source in _SOURCES.get(destination.kind.name if destination.kind else "", []):
-        for page in pages_named(steps)[:_PAGES]:
-            for length in range(1, 1 + _PAGES):
-                direct = Step(_claim(source, handle, page, length))
-                if shrinker.propose([*before, direct, *steps[at + 1 :]]):
-                    return
+        for claim in _claims(source, handle, steps):
+            if shrinker.propose([*before, Step(claim), *steps[at + 1 :]]):
+                return
 
 
-def _claim(source: Declaration, handle: int, page: int, length: int) -> Op:
+def _claims(source: Declaration, handle: int, steps: list[Step]) -> Iterator[Op]:
+    """Yield claims of the pages, and with the kinds of metadata, that the trace names."""
+    kinds = dict.fromkeys(getattr(step.op, "meta", "unit") for step in steps)
+    lengths = 1 + _PAGES if any(f.type is PaddrEnd for f in source.arguments) else 2
+    for page, kind, length in product(pages_named(steps)[:_PAGES], kinds, range(1, lengths)):
+        yield _claim(source, handle, page, kind, length)
+
+
+def _claim(source: Declaration, handle: int, page: int, kind: str, length: int) -> Op:
     start = page * PAGE_SIZE
     values: dict[str, Any] = {source.destinations[0].name: handle}
     for field in source.arguments:
@@ -55,5 +63,7 @@ def _claim(source: Declaration, handle: int, page: int, length: int) -> Op:
             values[field.name] = start
         elif field.type is PaddrEnd:
             values[field.name] = start + length * PAGE_SIZE
+        elif field.type is MetaKind:
+            values[field.name] = kind
     op: Op = source.make(values)
     return op

@@ -9,10 +9,10 @@ from typing import Final
 from vmstore.clauses.registry import Clause, Group, SlotCase, StoreCase
 from vmstore.clauses.space_cases import CpuCase, SpaceCase, leaf_page
 
-_VMS: Final = "vmspace.md 12.7"
-_PT: Final = "vmspace.md 12.1"
-_VIEW: Final = "vmspace.md 12.2, vostd PageTableView::inv"
-_TLB: Final = "vmspace.md 12.8"
+_VMS: Final = "vm_space: VmSpace, activate"
+_PT: Final = "page_table::PageTableNode"
+_VIEW: Final = "vostd PageTableView::inv"
+_TLB: Final = "vm_space, tlb: TlbFlusher"
 _BEYOND: Final = "beyond vostd VmStore::inv"
 _SRC: Final = "what the ops have done"
 _X: Final[Group] = "extra"

@@ -9,6 +9,7 @@ from typing import Final
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED, index_to_meta
 from vmstore.cells import NONE
+from vmstore.clauses.io_breakers import IO_BREAKERS, add_user_reader, io_scene
 from vmstore.clauses.space_breakers import SPACE_BREAKERS, space_scene
 from vmstore.ids import FrameId, LcursorId, ListId, Paddr, PaddrEnd, SegmentId, UniqueId
 from vmstore.ops import Op, frame, linked_list, segment, unique
@@ -31,6 +32,7 @@ def healthy(profile: str = "ostd") -> State:
         outcome = handler(state.machine, op)
         if rule is None or rule(state.view, op, outcome) is not None:
             raise ValueError(f"the scene does not play: {op} came to {outcome}")
+    add_user_reader(state)
     return state
 
 
@@ -52,6 +54,7 @@ def _scene() -> list[Op]:
         frame.FrameFromUnused(FrameId(2), page[FREED]),
         frame.FrameDrop(FrameId(2)),
         frame.FrameFromInUse(FrameId(3), Paddr(ROOT * PAGE_SIZE)),
+        *io_scene(FrameId(0)),
     ]
     return ops
 
@@ -234,4 +237,5 @@ BREAKERS: Final[dict[str, Breaker]] = {
     "VIEW.FRAME": _frame_elsewhere,
     "VIEW.UNIQUE": _unique_elsewhere,
     **SPACE_BREAKERS,
+    **IO_BREAKERS,
 }

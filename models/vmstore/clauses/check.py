@@ -18,7 +18,9 @@ from vmstore.clauses import (
     meaning,
     structural,
     tables,
+    vm_io,
 )
+from vmstore.clauses.io_cases import ContentsCase, VioCase
 from vmstore.clauses.registry import (
     Clause,
     CursorCase,
@@ -30,6 +32,7 @@ from vmstore.clauses.registry import (
     slot_case,
 )
 from vmstore.clauses.space_cases import CpuCase, NodeCase, PlaceCase, SpaceCase, cpu_of, partner
+from vmstore.clauses.touched_io import IoSubjects, all_io, touched_io
 from vmstore.clauses.touched_spaces import (
     SpaceSubjects,
     all_in_spaces,
@@ -49,6 +52,7 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     *tables.CLAUSES,
     *cursors.CLAUSES,
     *address_spaces.CLAUSES,
+    *vm_io.CLAUSES,
 )
 GROUPS: Final = ("invariants", "extra", "view")
 _SCOPED: Final[dict[Scope, tuple[Clause, ...]]] = {
@@ -79,6 +83,7 @@ class Subjects:
     lists: list[int]
     cursors: list[int]
     spaces: SpaceSubjects
+    io: IoSubjects
     has_store: bool = True
 
 
@@ -93,6 +98,7 @@ def everything(state: State) -> Subjects:
         lists=sorted(view.lists),
         cursors=sorted(view.lcursors),
         spaces=all_in_spaces(state),
+        io=all_io(state),
     )
 
 
@@ -116,6 +122,7 @@ def footprint(state: State, *, has_spaces: bool = True) -> Subjects:
         lists=sorted(held & view.lists.keys()),
         cursors=sorted(set(view.touched_cursors) & view.lcursors.keys()),
         spaces=spaces,
+        io=touched_io(state),
     )
 
 
@@ -142,6 +149,11 @@ def cases(state: State, subjects: Subjects) -> dict[Scope, list[Any]]:
         "place": [PlaceCase(state, *place) for place in subjects.spaces.places],
         "space": [SpaceCase(state, space, held) for space, held in known if held is not None],
         "cpu": [CpuCase(state, cpu, cpu_of(state, cpu)) for cpu in subjects.spaces.cpus],
+        "vio": [VioCase(state, vio) for vio in subjects.io.vios],
+        "contents": [
+            *(ContentsCase(state, "page", index) for index in subjects.io.pages),
+            *(ContentsCase(state, "buf", buf) for buf in subjects.io.bufs),
+        ],
         "store": [StoreCase(state)] if subjects.has_store else [],
     }
 

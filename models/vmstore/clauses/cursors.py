@@ -1,6 +1,6 @@
 """Invariants of page-table cursors (CUR, CURS) and of what they keep locked (LOCK).
 
-`vmspace.md` numbers a path from 0; here `path[level]` is the node of that level.
+Upstream numbers a path from 0; here `path[level]` is the node of that level.
 """
 
 from collections.abc import Iterator
@@ -14,18 +14,18 @@ from vmstore.clauses.space_cases import PlaceCase
 from vmstore.exec import pte
 from vmstore.node_cells import Node
 
-_CUR: Final = "vmspace.md 12.3, vostd CursorOwner::inv"
-_LOCK: Final = "vmspace.md 12.4"
+_CUR: Final = "vostd CursorOwner::inv"
+_LOCK: Final = "page_table::cursor::locking"
 _CURS: Final = "vostd CursorEntry::inv"
 _SRC: Final = "where the ops have left the cursor"
-_TLB: Final = "vmspace.md 12.8"
+_TLB: Final = "vm_space, tlb: TlbFlusher"
 _STORE: Final = "vostd VmStore::structural_inv"
 _BEYOND: Final = "beyond vostd VmStore::inv"
 _I: Final[Group] = "invariants"
 _X: Final[Group] = "extra"
 _V: Final[Group] = "view"
 _P: Final[Scope] = "place"
-WRAPS: Final = "past the kernel's last entry, at 2^64, a release build goes on at 0 (8.3)"
+WRAPS: Final = "past the kernel's last entry, at 2^64, a release build goes on at 0"
 
 
 def _stays_inside(c: PlaceCase) -> bool:

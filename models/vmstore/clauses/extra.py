@@ -44,7 +44,7 @@ CLAUSES: Final = (
            _SRC, "slot", _X, when=lambda c: _is_node(c) and not _is_root(c),
            holds=lambda c: c.rc == c.owner.references(), show=_node_count),
     Clause("PT.INV.7'", "a root has rc == its table's handle + CPUs that run it + handles + D",
-           "vmspace.md 12.1", "slot", _X, when=lambda c: _is_node(c) and _is_root(c),
+           "page_table::PageTableNode", "slot", _X, when=lambda c: _is_node(c) and _is_root(c),
            holds=lambda c: c.rc == c.owner.references(), show=_node_count, reason=_DYNAMIC),
     Clause("XTRA.4", "usage Unused implies rc == UNUSED", _SRC, "slot", _X,
            when=lambda c: c.owner.usage == "Unused", holds=lambda c: c.rc == REF_COUNT_UNUSED),

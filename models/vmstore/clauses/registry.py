@@ -16,7 +16,19 @@ from vmstore.store import SegmentEntry
 from vmstore.view.state import ListView
 
 Scope = Literal[
-    "slot", "frame", "segment", "unique", "list", "cursor", "node", "place", "space", "cpu", "store"
+    "slot",
+    "frame",
+    "segment",
+    "unique",
+    "list",
+    "cursor",
+    "vio",
+    "contents",
+    "node",
+    "place",
+    "space",
+    "cpu",
+    "store",
 ]
 Group = Literal["invariants", "extra", "view"]
 Status = Literal["holds", "adapted", "expected-fail"]
@@ -28,6 +40,8 @@ SCOPES: Final[tuple[Scope, ...]] = (
     "unique",
     "list",
     "cursor",
+    "vio",
+    "contents",
     "node",
     "place",
     "space",

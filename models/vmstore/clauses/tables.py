@@ -16,10 +16,10 @@ from vmstore.exec import pte
 from vmstore.view.page_table import translation
 from vmstore.view.tables import Table
 
-_PT: Final = "vmspace.md 12.1, vostd PageTableOwner::inv"
-_VIEW: Final = "vmspace.md 12.2, vostd PageTableView::inv"
-_MR: Final = "vmspace.md 12.5, vostd metaregion_sound"
-_LOCK: Final = "vmspace.md 12.4"
+_PT: Final = "vostd PageTableOwner::inv"
+_VIEW: Final = "vostd PageTableView::inv"
+_MR: Final = "vostd metaregion_sound"
+_LOCK: Final = "page_table::cursor::locking"
 _SRC: Final = "what the ops have mapped"
 _X: Final[Group] = "extra"
 _V: Final[Group] = "view"

@@ -12,6 +12,7 @@ from vmstore.exec.machine import Machine
 from vmstore.exec.node import child_node
 from vmstore.exec.pte import Prop
 from vmstore.exec.space_state import Cursor, PageTable
+from vmstore.geometry import Config
 from vmstore.node_cells import Node
 from vmstore.outcome import BLOCKED, UNALIGNED_VADDR, Blocked, Err, OutOfWork, Unwinding
 
@@ -30,7 +31,7 @@ def open_cursor(m: Machine, table: PageTable, start: int, end: int) -> Cursor | 
 
     Errors, in order: InvalidVaddrRange, UnalignedVaddr, blocked; panics as `locking.lock_range`.
     """
-    if not table.config.is_valid_range(start, end):
+    if not _is_valid_range(m, table.config, start, end):
         return Err("InvalidVaddrRange", {"info": [start, end]})
     if start % PAGE_SIZE != 0 or end % PAGE_SIZE != 0:
         return UNALIGNED_VADDR
@@ -39,6 +40,18 @@ def open_cursor(m: Machine, table: PageTable, start: int, end: int) -> Cursor | 
         return BLOCKED
     table.borrows += 1
     return c
+
+
+def _is_valid_range(m: Machine, made: Config, start: int, end: int) -> bool:
+    """Return whether a cursor may be opened on `[start, end)`."""
+    faults = m.faults
+    if faults.range_end_zero_underflow and end == 0 and m.debug:
+        raise Unwinding("overflow")
+    if faults.xous_map_range_alias or (faults.empty_range_accepted and start == end):
+        return start <= end
+    if faults.range_end_inclusive_check and end > made.high:
+        return False
+    return made.is_valid_range(start, end)
 
 
 def drop_cursor(m: Machine, c: Cursor) -> None:
@@ -50,7 +63,7 @@ def drop_cursor(m: Machine, c: Cursor) -> None:
 def slot_of(m: Machine, c: Cursor) -> tuple[int, int]:
     """Return the span of the current entry. Errors: debug panic where it ends at 2^64."""
     size = c.geometry.sizes[c.level]
-    start = c.va & -size
+    start = c.va if m.faults.query_range_unaligned_in_huge else c.va & -size
     return start, _end(m, start, size)
 
 
@@ -90,7 +103,8 @@ def _forward(m: Machine, c: Cursor) -> None:
     g = c.geometry
     size = g.sizes[c.level]
     after = _end(m, c.va & -size, size)
-    while c.level < c.guard_level and not after >> g.shifts[c.level] & g.index_mask:
+    guard = c.level if m.faults.forward_keeps_level else c.guard_level
+    while c.level < guard and not after >> g.shifts[c.level] & g.index_mask:
         _pop(m, c)
     c.va = after
 
@@ -121,22 +135,19 @@ def find_next(
     where an entry ends at 2^64, after which a release build never comes back.
     Source: `find_next_impl`.
     """
-    if length % PAGE_SIZE != 0:
-        raise Unwinding("len-unaligned")
-    if length > _remaining(m, c):
-        raise Unwinding("len-beyond-barrier")
-    end = c.va + length
+    end, faults = _search_end(m, c, length), m.faults
+    may_cut_top = c.config.can_unmap_top or faults.kernel_top_table_taken
     g, work = c.geometry, m.spaces.work_limit
     while c.va < end:
         level = c.level
         size = g.sizes[level]
         start = c.va & -size
-        fits = _end(m, start, size) <= end and c.va == start
+        fits = _end(m, start, size) <= end and (c.va == start or faults.fit_ignores_start)
         node = _current(c)
         index = c.va >> g.shifts[level] & g.index_mask
         word = node.word(index)
         if pte.is_child(word):
-            if unmap_subtree and fits and (c.config.can_unmap_top or level != g.levels):
+            if unmap_subtree and fits and (may_cut_top or level != g.levels):
                 return True
             child = child_node(m, word)
             if child.children:
@@ -144,9 +155,11 @@ def find_next(
             else:
                 _forward(m, c)
         elif pte.is_absent(word):
+            if unmap_subtree and faults.take_next_skip_leaves_va_short and start + size >= end:
+                return False
             _forward(m, c)
         else:
-            if fits or not split:
+            if fits or not split or (unmap_subtree and faults.nanos_unmap_handler_range):
                 return True
             part = entry.split_if_mapped_huge(m, node, index)
             if part is not None:
@@ -154,8 +167,20 @@ def find_next(
         work -= 1
         if work < 0:
             raise OutOfWork
-    c.va = min(c.va, c.end)
+    if not faults.find_next_overshoots_barrier:
+        c.va = min(c.va, c.end)
     return False
+
+
+def _search_end(m: Machine, c: Cursor, length: int) -> int:
+    if length % PAGE_SIZE != 0:
+        raise Unwinding("len-unaligned")
+    end = c.va + length
+    if length > _remaining(m, c):
+        if m.faults.find_next_len_wrap and end & U64_MASK <= c.end:
+            return end & U64_MASK
+        raise Unwinding("len-beyond-barrier")
+    return end - PAGE_SIZE if m.faults.find_next_stops_early else end
 
 
 def _remaining(m: Machine, c: Cursor) -> int:
@@ -169,11 +194,11 @@ def jump(m: Machine, c: Cursor, va: int) -> bool:
 
     Errors: panic unless `va` is page aligned, which is checked first.
     """
-    if va % PAGE_SIZE != 0:
+    if va % PAGE_SIZE != 0 and not m.faults.jump_misaligned_contract:
         raise Unwinding("va-unaligned")
     if not c.start <= va < c.end:
         return False
-    if c.va == c.end:
+    if (c.va == c.end and not m.faults.jump_back_pops_guard) or m.faults.jump_climbs_to_guard:
         while c.level < c.guard_level:
             _pop(m, c)
         c.va = va
@@ -181,6 +206,8 @@ def jump(m: Machine, c: Cursor, va: int) -> bool:
     while True:
         size = c.geometry.sizes[c.level + 1]
         start = c.va & -size
+        if m.faults.jump_node_end_wrap and start + size > U64_MASK:
+            size = 0
         if start <= va and va - start < size:
             c.va = va
             return True
@@ -206,12 +233,14 @@ def go_to_absent(m: Machine, c: Cursor, level: int) -> None:
             child: Node | None = child_node(m, word)
         elif pte.is_absent(word):
             child = entry.alloc_if_none(m, node, index)
+            if m.faults.entry_cached_pte_stale:  # the copy still says absent
+                child = entry.alloc_child(m, node, index)
         else:
             child = entry.split_if_mapped_huge(m, node, index)
         if child is not None:
             _push(c, child)
-    node = _current(c)
-    if not pte.is_absent(node.word(c.geometry.index(c.va, level))):
+    word = _current(c).word(c.geometry.index(c.va, level))
+    if not pte.is_absent(word) and not m.faults.map_over_loses_old:
         raise Unwinding("map-over-mapping")
 
 
@@ -229,9 +258,10 @@ def check_map(m: Machine, c: Cursor, level: int) -> None:
     """
     if not 1 <= level <= c.config.highest_level:
         raise Unwinding("level-unsupported")
-    if c.va % c.geometry.sizes[level] != 0:
+    size = c.geometry.sizes[level]
+    if c.va % size != 0:
         raise Unwinding("va-unaligned-for-level")
-    if c.geometry.sizes[level] > _remaining(m, c):
+    if size > _remaining(m, c) and not (m.faults.map_end_wrap and c.va + size > U64_MASK):
         raise Unwinding("map-beyond-barrier")
 
 
@@ -254,7 +284,7 @@ def take_next(m: Machine, c: Cursor, length: int) -> Fragment | None:
     if pte.is_child(word):
         frames = locking.mark_stray_and_unlock(m, child_node(m, word))
     _forward(m, c)
-    return Fragment(va, word, level, frames)
+    return Fragment(c.va if m.faults.take_next_reports_end else va, word, level, frames)
 
 
 def protect_next(m: Machine, c: Cursor, length: int, change: Change) -> tuple[int, int] | None:

@@ -1,12 +1,17 @@
 """One entry of a locked node. Source: `ostd/src/mm/page_table/node/entry.rs`."""
 
-from vmstore.arch import PAGE_SIZE
-from vmstore.exec import pte
+from typing import Final
+
+from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED
+from vmstore.exec import meta, pte
 from vmstore.exec.machine import Machine
 from vmstore.exec.node import alloc_node
 from vmstore.exec.pte import Prop
 from vmstore.ids import CacheChange
 from vmstore.node_cells import Node
+
+RWX: Final = 0x07  # the permissions among the flags
+ACCESSED: Final = 0x08
 
 
 def alloc_if_none(m: Machine, node: Node, index: int) -> Node | None:
@@ -16,11 +21,17 @@ def alloc_if_none(m: Machine, node: Node, index: int) -> Node | None:
     """
     if node.level == 1 or not pte.is_absent(node.word(index)):
         return None
+    return alloc_child(m, node, index)
+
+
+def alloc_child(m: Machine, node: Node, index: int) -> Node:
+    """Put a new, locked child into an entry, whatever was there. Errors: as `alloc_if_none`."""
     nodes = m.nodes
     child = alloc_node(m, node.level - 1, node.config)
     nodes.lock(child)
     nodes.store(node, index, pte.encode_child(child.index * PAGE_SIZE))
-    nodes.add_children(node, 1)
+    if not m.faults.alloc_skips_child_count:
+        nodes.add_children(node, 1)
     return child
 
 
@@ -35,13 +46,57 @@ def split_if_mapped_huge(m: Machine, node: Node, index: int) -> Node | None:
         return None
     nodes, level = m.nodes, node.level
     g = nodes.geometry
+    paddr, prop = pte.leaf_paddr(g, word, level), leaf_prop(m, word)
+    if m.faults.split_loses_privileges:
+        prop = prop._replace(priv=0)
+    shared = _table_over(m, paddr, level - 1) if m.faults.kvm_huge_pde_access_share else None
+    if shared is not None:
+        meta.inc_ref_count(m, shared.slot)
+        nodes.store(node, index, pte.encode_child(shared.index * PAGE_SIZE))
+        return shared
     child = alloc_node(m, level - 1, node.config)
     nodes.lock(child)
-    part = pte.encode_leaf(g, pte.leaf_paddr(g, word, level), level - 1, pte.decode_prop(word))
-    nodes.fill(child, 0, part, g.sizes[level - 1])
+    step = 0 if m.faults.split_repeats_first_part else g.sizes[level - 1]
+    nodes.fill(child, 0, _leaf_word(m, paddr, level - 1, prop), step)
     nodes.add_children(child, g.entries)
     nodes.store(node, index, pte.encode_child(child.index * PAGE_SIZE))
+    if m.faults.split_counts_in_parent:
+        nodes.add_children(node, 1)
     return child
+
+
+def _table_over(m: Machine, paddr: int, level: int) -> Node | None:
+    """Return a live table that was split from a huge leaf of `paddr`. For a planted bug only."""
+    g = m.nodes.geometry
+    for node in m.nodes.nodes.values():
+        is_full = node.fill_from == 0 and node.slot.ref_count != REF_COUNT_UNUSED
+        if is_full and node.level == level and pte.leaf_paddr(g, node.fill_base, level) == paddr:
+            return node
+    return None
+
+
+def leaf_prop(m: Machine, word: int) -> Prop:
+    """Return the property of a leaf."""
+    prop = pte.decode_prop(word)
+    if m.faults.pte_roundtrip_forces_accessed:
+        prop = prop._replace(flags=prop.flags | ACCESSED)
+    return prop
+
+
+def _leaf_word(m: Machine, paddr: int, level: int, prop: Prop) -> int:
+    """Return the word of a leaf. Errors: those of `pte.encode_leaf`."""
+    g, faults = m.nodes.geometry, m.faults
+    if faults.twin_pte_precondition_assumed:
+        return pte.encode_leaf(g, paddr & pte.address_mask(g, level), level, prop) | paddr
+    if faults.cache_bits_swapped and prop.cache == "WC":
+        prop = prop._replace(cache="WT")
+    word = pte.encode_leaf(g, paddr, level, prop)
+    if not prop.flags & RWX:
+        if faults.protect_none_loses_frame:
+            word &= ~pte.LEAF
+        if faults.noperm_upper_leaf_decodes_as_table and level > 1:
+            word = word & ~pte.LEAF | pte.PRESENT
+    return word
 
 
 def store_leaf(m: Machine, node: Node, index: int, paddr: int, prop: Prop) -> None:
@@ -49,9 +104,9 @@ def store_leaf(m: Machine, node: Node, index: int, paddr: int, prop: Prop) -> No
 
     Errors: those of `pte.encode_leaf`; the counter has already been raised by then.
     """
-    nodes = m.nodes
-    nodes.add_children(node, 1)
-    nodes.store(node, index, pte.encode_leaf(nodes.geometry, paddr, node.level, prop))
+    if not m.faults.map_skips_child_count:
+        m.nodes.add_children(node, 1)
+    m.nodes.store(node, index, _leaf_word(m, paddr, node.level, prop))
 
 
 def clear(m: Machine, node: Node, index: int) -> int:
@@ -60,8 +115,10 @@ def clear(m: Machine, node: Node, index: int) -> int:
     Requires: it is not absent. Source: `Entry::replace` with the absent state.
     """
     word = node.word(index)
-    m.nodes.add_children(node, -1)
-    m.nodes.store(node, index, 0)
+    if not m.faults.clear_keeps_child_count:
+        m.nodes.add_children(node, -1)
+    if not (m.faults.sweb_unmap_double_free and pte.is_child(word)):
+        m.nodes.store(node, index, 0)
     return word
 
 
@@ -87,8 +144,12 @@ def protect(m: Machine, node: Node, index: int, change: Change) -> None:
     Errors: panic for cache policy WP, nothing changed.
     """
     nodes, word = m.nodes, node.word(index)
-    prop = pte.decode_prop(word)
+    prop = leaf_prop(m, word)
     changed = change.of(prop)
+    if m.faults.protect_resets_cache and change.cache == "keep":
+        changed = changed._replace(cache="WB")
+    if m.faults.protect_keeps_status_flags:
+        changed = changed._replace(flags=changed.flags & RWX | prop.flags & ~RWX)
     if changed != prop:
         paddr = pte.leaf_paddr(nodes.geometry, word, node.level)
-        nodes.store(node, index, pte.encode_leaf(nodes.geometry, paddr, node.level, changed))
+        nodes.store(node, index, _leaf_word(m, paddr, node.level, changed))

@@ -35,8 +35,9 @@ def lock_range(m: Machine, c: Cursor) -> bool:
         base = c.start & -g.sizes[guard.level + 1]
         _dfs_lock(m, guard, base, c.start, c.end, taken)
     except _WouldBlock:
-        for node in reversed(taken):
-            m.nodes.unlock(node)
+        if not m.faults.blocked_open_keeps_locks:
+            for node in reversed(taken):
+                m.nodes.unlock(node)
         return False
     c.guard_level = c.level = guard.level
     c.path[guard.level] = guard
@@ -45,7 +46,7 @@ def lock_range(m: Machine, c: Cursor) -> bool:
 
 
 def _lock(m: Machine, node: Node) -> None:
-    if not m.nodes.lock(node):
+    if not m.nodes.lock(node) and not m.faults.twin_cursor_new_foreign_owner:
         raise _WouldBlock
 
 
@@ -57,9 +58,10 @@ def _traverse(m: Machine, c: Cursor) -> Node | None:
     nodes, g = m.nodes, c.geometry
     current = c.table.root
     is_held = False
+    last = c.end if m.faults.guard_covers_exclusive_end else c.end - 1
     for level in range(g.levels, 1, -1):
         index = g.index(c.start, level)
-        if index != g.index(c.end - 1, level):
+        if index != g.index(last, level):
             break
         word = current.word(index)
         if pte.is_child(word):
@@ -75,6 +77,8 @@ def _traverse(m: Machine, c: Cursor) -> Node | None:
         if current.stray:
             nodes.unlock(current)
             return None
+        if m.faults.nuttx_level_index:
+            index = g.index(c.start, level + 1)
         try:
             child = entry.alloc_if_none(m, current, index)
         finally:
@@ -95,7 +99,8 @@ def _dfs_lock(m: Machine, node: Node, base: int, start: int, end: int, taken: li
     if node.level == 1:
         return
     size = m.spaces.geometry.sizes[node.level]
-    for index in _children(node, base, size, start, end):
+    bound = end & -size if m.faults.dfs_lock_misses_last else end
+    for index in _children(node, base, size, start, bound):
         child = child_node(m, node.word(index))
         _lock(m, child)
         taken.append(child)
@@ -112,6 +117,9 @@ def unlock_range(m: Machine, c: Cursor) -> None:
     guard = c.path[c.guard_level]
     if guard is None:
         raise Unwinding("level-popped-too-high")
+    if m.faults.drop_unlocks_guard_only:
+        m.nodes.unlock(guard)
+        return
     base = c.start & -c.geometry.sizes[c.guard_level + 1]
     _dfs_unlock(m, guard, base, c.start, c.end)
 
@@ -133,10 +141,15 @@ def mark_stray_and_unlock(m: Machine, node: Node) -> int:
     Huge leaves count nothing. Source: `dfs_mark_stray_and_unlock`.
     """
     nodes = m.nodes
-    nodes.mark_stray(node)
+    if not m.faults.stray_not_marked:
+        nodes.mark_stray(node)
     frames = node.children
     if node.level > 1:
-        frames = 0
+        if not m.faults.stray_counts_tables:
+            frames = 0
+        if m.faults.stray_stops_at_root:
+            nodes.unlock(node)
+            return frames
         for index in sorted(node.words, reverse=True):  # a filled run holds no children
             word = node.words[index]
             if pte.is_child(word):

@@ -1,6 +1,7 @@
 """The running system: modelled memory plus the Rust values that a caller's variables would hold."""
 
 from vmstore.cells import Cells, ListHead, Slot
+from vmstore.exec.io_state import IoState
 from vmstore.exec.space_state import SpaceState
 from vmstore.faults import Faults
 from vmstore.node_cells import NodeCells
@@ -57,6 +58,7 @@ class Machine:
         "faults",
         "frames",
         "hazards",
+        "io",
         "lcursors",
         "lists",
         "max_paddr",
@@ -83,6 +85,7 @@ class Machine:
         self.cells = Cells(world)
         self.nodes = NodeCells(world, self.cells)
         self.spaces = SpaceState(world)
+        self.io = IoState(self.cells)
         self.max_paddr = world.max_paddr
         self.rc_max = world.rc_max
         self.debug = world.build == "debug"

@@ -31,12 +31,15 @@ def destroy(m: Machine, slot: Slot) -> None:
     `PageTablePageMeta`.
     """
     node = m.nodes.node(slot.index)
-    if node.children == 0:
+    faults = m.faults
+    if node.children == 0 or faults.aarch64_paging_root_leak:
         return
     g, config = m.nodes.geometry, node.config
     first, end = 0, g.entries
-    if node.level == g.levels:
+    if node.level == g.levels and not faults.drop_walks_kernel_half:
         first, end = config.first_index, config.end_index
+    if faults.destroy_skips_last_entry:
+        end -= 1
     stored = sorted(node.words) if node.fill_from >= end else range(first, end)
     for index in stored:
         if first <= index < end:

@@ -55,7 +55,8 @@ def user_table(m: Machine) -> PageTable:
     Errors: panic without memory.
     """
     table = empty_table(m, "user")
-    m.nodes.fill(table.root, table.config.end_index, *m.nodes.kernel_run())
+    first = table.config.end_index + (1 if m.faults.kernel_half_starts_late else 0)
+    m.nodes.fill(table.root, first, *m.nodes.kernel_run())
     return table
 
 
@@ -74,7 +75,7 @@ def walk(m: Machine, root: Node, va: int) -> tuple[int, int] | None:
         node = child_node(m, word)
     if pte.is_absent(word):
         return None
-    offset = va & (g.sizes[node.level] - 1)
+    offset = 0 if m.faults.translate_drops_page_offset else va & (g.sizes[node.level] - 1)
     return pte.leaf_paddr(g, word, node.level) + offset, word
 
 
@@ -102,6 +103,10 @@ def item_prop(m: Machine, made: Config, prop: Prop, *, tracked: bool) -> Prop:
     if made.name == "test":
         return prop
     marked = tracked == (made.name == "kernel")
+    if m.faults.user_frame_keeps_mark and tracked and priv & PRIV_AVAIL1:
+        marked = True
+    if m.faults.iomem_not_marked and not tracked:
+        marked = False
     return Prop(flags, cache, priv | PRIV_AVAIL1 if marked else priv & ~PRIV_AVAIL1)
 
 
@@ -118,7 +123,7 @@ def map_item(m: Machine, c: Cursor, paddr: int, level: int, prop: Prop, *, track
         cursor.check_map(m, c, level)
         cursor.go_to_absent(m, c, level)
     except Unwinding:
-        if tracked:
+        if tracked and not m.faults.map_refused_leaks_frame:
             meta.drop_shared(m, m.cells.slot(paddr // PAGE_SIZE))
         raise
     cursor.put(m, c, paddr, marked)
@@ -147,7 +152,7 @@ def pt_page_walk(m: Machine, op: PtPageWalk) -> Outcome:
     found = walk(m, m.spaces.ptables[op.ptable].root, op.va)
     if found is None:
         return NOT_WALKED
-    return Ok({"paddr": found[0], "prop": pte.decode_prop(found[1]).shown()})
+    return Ok({"paddr": found[0], "prop": entry.leaf_prop(m, found[1]).shown()})
 
 
 def pt_largest_pages(m: Machine, op: PtLargestPages) -> Outcome:
@@ -159,6 +164,8 @@ def pt_largest_pages(m: Machine, op: PtLargestPages) -> Outcome:
     made, g = m.spaces.ptables[op.ptable].config, m.spaces.geometry
     if op.va % PAGE_SIZE or op.paddr % PAGE_SIZE or op.len % PAGE_SIZE:
         raise Unwinding("len-unaligned")
+    if op.va + op.len > U64_MASK and m.faults.largest_pages_va_len_wrap:
+        return Ok({"pages": []})
     if op.va + op.len > U64_MASK and m.debug:
         raise Unwinding("overflow")
     if not made.is_valid_range(op.va, op.va + op.len & U64_MASK):
@@ -167,7 +174,8 @@ def pt_largest_pages(m: Machine, op: PtLargestPages) -> Outcome:
     pages: list[list[int]] = []
     while left and len(pages) < MAX_SHOWN_PAGES:
         level = made.highest_level
-        while g.sizes[level] > left or (va | paddr) & (g.sizes[level] - 1):
+        aligned = va if m.faults.largest_pages_ignores_paddr else va | paddr
+        while g.sizes[level] > left or aligned & (g.sizes[level] - 1):
             level -= 1
         pages.append([paddr, level])
         va, paddr, left = va + g.sizes[level], paddr + g.sizes[level], left - g.sizes[level]

@@ -6,8 +6,8 @@ Source: `ostd/src/mm/page_table/cursor/mod.rs`.
 from typing import Final
 
 from vmstore.arch import PAGE_SIZE
-from vmstore.exec import cursor, pte
-from vmstore.exec.entry import Change
+from vmstore.exec import cursor, meta, pte
+from vmstore.exec.entry import Change, leaf_prop
 from vmstore.exec.machine import Machine
 from vmstore.exec.node import child_node, tracked_slot
 from vmstore.exec.page_table import map_item
@@ -65,16 +65,16 @@ def pt_cursor_query(m: Machine, op: PtCursorQuery) -> Outcome:
     if word is None:
         return Err("InvalidVaddr", {"info": [c.va]})
     start, end = cursor.slot_of(m, c)
-    item = None if pte.is_absent(word) else _shown_item(c, word, c.level)
+    item = None if pte.is_absent(word) else _shown_item(m, c, word, c.level)
     return Ok({"start": start, "end": end, "item": item})
 
 
-def _shown_item(c: Cursor, word: int, level: int) -> dict[str, object]:
+def _shown_item(m: Machine, c: Cursor, word: int, level: int) -> dict[str, object]:
     return {
         "kind": "tracked" if c.config.is_tracked(word) else "untracked",
         "paddr": pte.leaf_paddr(c.geometry, word, level),
         "level": level,
-        "prop": pte.decode_prop(word).shown(),
+        "prop": leaf_prop(m, word).shown(),
     }
 
 
@@ -117,6 +117,8 @@ def pt_cursor_map_frame(m: Machine, op: PtCursorMapFrame) -> Outcome:
     del m.frames[op.frame]
     prop = Prop(op.flags, op.cache, op.priv)
     map_item(m, c, slot.index * PAGE_SIZE, 1, prop, tracked=True)
+    if m.faults.blog_os_table_frame_double_free and slot.vtable == "pt":
+        meta.drop_shared(m, slot)
     return OK
 
 
@@ -134,7 +136,7 @@ def pt_cursor_take_next(m: Machine, op: PtCursorTakeNext) -> Outcome:
     slot = tracked_slot(m, c.config, level, word)
     if slot is not None:
         rcu_drop(m, [slot])
-    return Ok({"frag": {"mapped": {"va": va, "item": _shown_item(c, word, level)}}})
+    return Ok({"frag": {"mapped": {"va": va, "item": _shown_item(m, c, word, level)}}})
 
 
 def pt_cursor_protect_next(m: Machine, op: PtCursorProtectNext) -> Outcome:

@@ -11,6 +11,8 @@ from vmstore.exec.machine import Machine
 def rcu_drop(m: Machine, batch: list[Slot]) -> None:
     """Give back one reference on each page of the batch, in order, when the grace period ends."""
     if m.spaces.defers_rcu:
+        if m.faults.rcu_forgets_older_batch:
+            m.spaces.callbacks.clear()
         m.spaces.callbacks.append(batch)
         return
     for slot in batch:

@@ -198,16 +198,16 @@ def segment_from_raw(m: Machine, op: SegmentFromRaw) -> Outcome:
 
 def segment_downcast(m: Machine, op: SegmentDowncast) -> Outcome:
     """Recover the metadata type from the first page. Errors: WrongType, the segment stays."""
-    return OK if _first_vtable(m, m.segments[op.segment]) == op.meta else WRONG_TYPE
+    return OK if first_vtable(m, m.segments[op.segment]) == op.meta else WRONG_TYPE
 
 
 def segment_to_usegment(m: Machine, op: SegmentToUsegment) -> Outcome:
     """Narrow to untyped memory by the first page. Errors: NotUntyped, the segment stays."""
-    vtable = _first_vtable(m, m.segments[op.segment])
+    vtable = first_vtable(m, m.segments[op.segment])
     return OK if vtable in UNTYPED_KINDS else NOT_UNTYPED
 
 
-def _first_vtable(m: Machine, segment: Segment) -> str:
+def first_vtable(m: Machine, segment: Segment) -> str:
     """Read the first page's vtable, even where the segment owns no page (issue 3920)."""
     if segment.start == segment.end:
         m.quirks.append("empty-segment-reads-foreign-frame")

@@ -48,7 +48,7 @@ def _pages(m: Machine, request: int) -> int:
 def _perform(m: Machine, cpu: int, request: int) -> None:
     pages, va = request & _PAGES_MASK, request & ~_PAGES_MASK
     if pages == 1:
-        m.events.append(("tlb_addr", cpu, va))
+        m.events.append(("tlb_addr", cpu, va >> 12 if m.faults.arceos_flush_wrong_va_bits else va))
     else:
         m.events.append(("tlb_range", cpu, va, va + pages * PAGE_SIZE & U64_MASK))
 
@@ -58,12 +58,21 @@ def issue(m: Machine, queue: OpsStack, request: int, kept: Slot | None = None) -
 
     Errors: debug panic as `_pages`.
     """
+    faults = m.faults
     if kept is not None:
-        queue.keeper.append(kept)
+        if faults.twin_keeper_omitted or (
+            faults.drop_frame_before_bulk_flush and queue.flushes_all
+        ):
+            meta.drop_shared(m, kept)
+        else:
+            queue.keeper.append(kept)
     if queue.flushes_all:
         return
     pages = FLUSH_ALL_PAGES if request == ALL else _pages(m, request)
-    if queue.pages + pages >= FLUSH_ALL_PAGES:
+    if faults.flush_limit_counts_requests and request != ALL:
+        pages = 1
+    limit = FLUSH_ALL_PAGES + 1 if faults.flush_limit_one_late else FLUSH_ALL_PAGES
+    if queue.pages + pages >= limit:
         _collapse(queue)
         return
     queue.ops.append(request)
@@ -79,7 +88,8 @@ def _collapse(queue: OpsStack) -> None:
 def _push_from(m: Machine, queue: OpsStack, other: OpsStack) -> None:
     """Queue what another queue holds, with references of its own on what that keeps."""
     for slot in other.keeper:
-        meta.inc_ref_count(m, slot)
+        if not m.faults.remote_keeper_uncounted:
+            meta.inc_ref_count(m, slot)
         queue.keeper.append(slot)
     if queue.flushes_all:
         return
@@ -118,16 +128,31 @@ def dispatch(m: Machine, space: VmSpace, queue: OpsStack) -> None:
     if not queue.ops and not queue.flushes_all:
         return
     here = m.spaces.cpu
-    others = sorted(space.cpus - {here})
+    others = _targets(m, space, queue)
     for cpu in others:
         _push_from(m, cpu_state(m, cpu).queue, queue)
     for cpu in others:
         m.events.append(("ipi", here, cpu))
-        _remote_flush(m, cpu)
+        if not m.faults.unmap_returns_before_remote_flush:
+            _remote_flush(m, cpu)
     if here in space.cpus:
         _flush(m, here, queue)
     else:
         clear(m, queue)
+
+
+def _targets(m: Machine, space: VmSpace, queue: OpsStack) -> list[int]:
+    """Return the other CPUs that have the space active."""
+    faults, targets = m.faults, space.cpus - {m.spaces.cpu}
+    if faults.sel4_unmap_skips_flush_without_tags:
+        return []
+    if faults.rcore_full_flush_local if queue.flushes_all else faults.microv_va_reuse_local_invlpg:
+        return []
+    if faults.ipi_to_self:
+        targets = space.cpus
+    if faults.osv_flush_waits_offline:
+        targets = set(range(m.world.cpus)) - {m.spaces.cpu}
+    return sorted(targets)
 
 
 def _remote_flush(m: Machine, cpu: int) -> None:

@@ -6,13 +6,15 @@ modelled code has no such call. Source: `ostd/src/mm/vm_space.rs`.
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.exec import cursor, meta, pte, tlb
-from vmstore.exec.entry import Change
+from vmstore.exec.cursor import Fragment
+from vmstore.exec.entry import Change, leaf_prop
 from vmstore.exec.machine import Machine
 from vmstore.exec.node import child_node, tracked_slot
 from vmstore.exec.page_table import map_item
 from vmstore.exec.pt_cursor import NOTHING_FOUND
 from vmstore.exec.pte import Prop
-from vmstore.exec.space_state import IoMem, OpsStack, VmCursor
+from vmstore.exec.rcu import rcu_drop
+from vmstore.exec.space_state import Cursor, IoMem, OpsStack, VmCursor
 from vmstore.geometry import AVAIL1
 from vmstore.ids import UNTYPED_KINDS
 from vmstore.ops.cursor import (
@@ -98,11 +100,14 @@ def cursor_query(m: Machine, op: CursorQuery) -> Outcome:
 
 def _shown_item(m: Machine, word: int) -> dict[str, object]:
     """Return a level-1 leaf as a query shows it: untracked is device memory."""
-    prop = pte.decode_prop(word).shown()
+    prop = leaf_prop(m, word).shown()
     paddr = pte.leaf_paddr(m.spaces.geometry, word, 1)
     if word & AVAIL1:
         return {"kind": "iomem", "paddr": paddr, "prop": prop}
-    count = meta.reference_count(m, m.cells.slot(paddr // PAGE_SIZE))
+    slot = m.cells.slot(paddr // PAGE_SIZE)
+    if m.faults.query_leaks_clone:
+        meta.inc_ref_count(m, slot)
+    count = meta.reference_count(m, slot)
     return {"kind": "ram", "paddr": paddr, "rc": count, "prop": prop}
 
 
@@ -154,9 +159,11 @@ def cursor_map_iomem(m: Machine, op: CursorMapIomem) -> Outcome:
     if op.offset % PAGE_SIZE != 0:
         raise Unwinding("len-unaligned")
     if op.offset >= op.size:
+        if m.faults.iomem_recorded_beyond_end:
+            c.space.iomems.append(IoMem(op.paddr, op.size))
         return OK
     first = _sum(m, op.paddr, op.offset)
-    whole = op.size - op.offset < op.len
+    whole = (op.size if m.faults.iomem_whole_ignores_offset else op.size - op.offset) < op.len
     last = _sum(m, op.paddr, op.size) if whole else _sum(m, first, op.len)
     prop = Prop(op.flags, op.cache, PRIV_USER)
     for paddr in range(first, last, PAGE_SIZE):
@@ -201,17 +208,42 @@ def cursor_unmap(m: Machine, op: CursorUnmap) -> Outcome:
     end = _sum(m, inner.va, op.len)
     unmapped = 0
     while taken := cursor.take_next(m, inner, end - inner.va & U64_MASK):
-        va, word, level, frames = taken
-        if frames is not None:
-            unmapped += frames
-            request = tlb.for_range(va, va + inner.geometry.sizes[level])
-            tlb.issue(m, queue, request, child_node(m, word).slot)
-            continue
-        slot = tracked_slot(m, inner.config, level, word)
-        unmapped += slot is not None
-        tlb.issue(m, queue, tlb.for_single(va), slot)
-    tlb.dispatch(m, c.space, queue)
+        if taken.frames is not None:
+            unmapped += taken.frames
+            _let_go_of_table(m, inner, queue, taken)
+        else:
+            unmapped += _let_go_of_page(m, inner, queue, taken)
+    if unmapped or not m.faults.unmap_dispatches_if_counted:
+        tlb.dispatch(m, c.space, queue)
     return Ok({"unmapped": unmapped})
+
+
+def _let_go_of_table(m: Machine, c: Cursor, queue: OpsStack, taken: Fragment) -> None:
+    """Queue the flush of a sub-tree, which is kept until it ran."""
+    va, faults, slot = taken.va, m.faults, child_node(m, taken.word).slot
+    request = tlb.for_range(va, va + c.geometry.sizes[taken.level])
+    if faults.rcore_intermediate_no_invalidate:
+        request = tlb.for_single(va)
+    if faults.clear_frees_tables_before_flush:
+        meta.drop_shared(m, slot)
+        tlb.issue(m, queue, request)
+    elif faults.xsa_480_ept_free_before_flush:
+        rcu_drop(m, [slot])
+        tlb.issue(m, queue, request)
+    else:
+        tlb.issue(m, queue, request, slot)
+
+
+def _let_go_of_page(m: Machine, c: Cursor, queue: OpsStack, taken: Fragment) -> bool:
+    """Queue the flush of a page, which is kept until it ran; return whether it is counted."""
+    faults, slot = m.faults, tracked_slot(m, c.config, taken.level, taken.word)
+    if faults.dragonos_alias_unmap_frees and slot is not None:
+        m.cells.store_ref_count(slot, 1)
+    if faults.xsa_408_flush_condition:
+        queue.keeper += [slot] if slot is not None else []
+    else:
+        tlb.issue(m, queue, tlb.for_single(taken.va), slot)
+    return slot is not None or faults.unmap_counts_iomem
 
 
 def cursor_protect_next(m: Machine, op: CursorProtectNext) -> Outcome:

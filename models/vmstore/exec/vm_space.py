@@ -44,11 +44,14 @@ def vmspace_activate(m: Machine, op: VmspaceActivate) -> Outcome:
     left = cpu.active
     if left is space:
         return OK
-    space.cpus.add(m.spaces.cpu)
-    space.strong += 1
+    if not m.faults.activate_forgets_cpu:
+        space.cpus.add(m.spaces.cpu)
+    if not m.faults.activate_keeps_no_space:
+        space.strong += 1
     cpu.active = space
     if left is not None:
-        left.cpus.discard(m.spaces.cpu)
+        if not m.faults.activate_leaves_old_cpu:
+            left.cpus.discard(m.spaces.cpu)
         _release(m, left)
     _load_root(m, space)
     return OK
@@ -60,10 +63,12 @@ def _load_root(m: Machine, space: VmSpace) -> None:
     left, root = cpu.root, space.table.root
     if left is root:
         return
-    meta.inc_ref_count(m, root.slot)
+    if not m.faults.vmspace_dropped_while_active:
+        meta.inc_ref_count(m, root.slot)
     cpu.root = root
     m.events.append(("cr3", m.spaces.cpu, f"vs{space.number}"))
-    meta.drop_shared(m, left.slot)
+    if not m.faults.activate_leaks_old_root:
+        meta.drop_shared(m, left.slot)
 
 
 def cpu_set(m: Machine, op: CpuSet) -> Outcome:

@@ -19,6 +19,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas b450eef16",
         "offset + length wraps and passes the bound",
+        "OUT.vmio_read_bytes",
     ),
     Fault(
         "skip-limit-by-value-ignored",
@@ -34,6 +35,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas 8e3212449",
         "a typed slice is copied with its number of elements as length in bytes",
+        "VIEW.MEM",
     ),
     Fault(
         "read-once-tearing",
@@ -49,5 +51,30 @@ FAULTS: Final = (
         "analogue",
         "Xen XSA-219",
         "a writer keeps the address of a frame after giving its reference back",
+        "OUT.writer_write_val",
+    ),
+    Fault(
+        "copy-leaves-writer-behind",
+        "io",
+        "ours",
+        "VmReader::read",
+        "a copy moves the reader but not the writer",
+        "XTRA.9",
+    ),
+    Fault(
+        "atomic-load-consumes",
+        "io",
+        "ours",
+        "VmReader::atomic_load",
+        "an atomic load moves the cursor like any other read",
+        "XTRA.9",
+    ),
+    Fault(
+        "fill-zeros-one-short",
+        "io",
+        "ours",
+        "VmWriter::fill_zeros",
+        "the last byte of a fill keeps what it held",
+        "VIEW.MEM",
     ),
 )

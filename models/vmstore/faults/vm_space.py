@@ -5,6 +5,7 @@ from typing import Final
 from vmstore.faults.record import Fault
 
 _AREAS: Final = "the kernel's bookkeeping of memory areas above the address space"
+_TAGS: Final = "address-space tags of other architectures; here every load of CR3 flushes"
 
 FAULTS: Final = (
     Fault(
@@ -13,6 +14,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas 491b35b0f",
         "switching address spaces leaves the translations of the old one in the TLB",
+        reason=_TAGS,
     ),
     Fault(
         "iommu-root-table-overwritten",
@@ -35,7 +37,7 @@ FAULTS: Final = (
         "vmspace",
         "upstream",
         "asterinas a0cbe7551",
-        "a range that ends at the top of user space is refused, one beyond it accepted",
+        "a range that ends at the top of user space is refused",
         "OUT.cursor_open_mut",
     ),
     Fault(
@@ -68,7 +70,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas PR 829",
         "a dropped address space is freed although a CPU still has it loaded",
-        "PT.INV.7",
+        "PT.INV.7'",
     ),
     Fault(
         "xous-map-range-alias",
@@ -84,6 +86,7 @@ FAULTS: Final = (
         "analogue",
         "mimiker #76",
         "address-space tags are masked too short, so that two spaces share TLB entries",
+        reason=_TAGS,
     ),
     Fault(
         "linux-should-flush-window",
@@ -102,5 +105,93 @@ FAULTS: Final = (
         "a flush between the bookkeeping and the switch reaches the old space only",
         "TLB.REQ.1",
         schedule="concurrent",
+    ),
+    Fault(
+        "iomem-new-keeps-translations",
+        "vmspace",
+        "upstream",
+        "asterinas 81e9bfa2e",
+        "the kernel's stale translations of a device region are used after it is acquired",
+        reason="the kernel's own mapping of device memory, which page tables of spaces do not have",
+    ),
+    Fault(
+        "query-leaks-clone",
+        "vmspace",
+        "ours",
+        "VmSpace::Cursor::query",
+        "a query takes a reference that nobody gives back",
+        "OUT.cursor_query",
+    ),
+    Fault(
+        "user-frame-keeps-mark",
+        "vmspace",
+        "ours",
+        "VmItem::item_into_raw",
+        "a frame keeps the mark of device memory that its caller asked for",
+        "VIEW.INV.8",
+    ),
+    Fault(
+        "iomem-not-marked",
+        "vmspace",
+        "ours",
+        "VmItem::item_into_raw",
+        "device memory is mapped without its mark",
+        "VIEW.INV.2'",
+    ),
+    Fault(
+        "iomem-recorded-beyond-end",
+        "vmspace",
+        "ours",
+        "CursorMut::map_iomem",
+        "a region is recorded although the offset lies beyond it",
+        "VIEW.SPACE",
+    ),
+    Fault(
+        "iomem-whole-ignores-offset",
+        "vmspace",
+        "ours",
+        "CursorMut::map_iomem",
+        "the rest of a region is measured from its start",
+        "PT.INV.13",
+    ),
+    Fault(
+        "unmap-counts-iomem",
+        "vmspace",
+        "ours",
+        "CursorMut::unmap",
+        "single pages of device memory count as frames",
+        "OUT.cursor_unmap",
+    ),
+    Fault(
+        "activate-keeps-no-space",
+        "vmspace",
+        "ours",
+        "VmSpace::activate",
+        "a CPU uses a space without keeping it alive",
+        "VMS.INV.2",
+    ),
+    Fault(
+        "activate-forgets-cpu",
+        "vmspace",
+        "ours",
+        "VmSpace::activate",
+        "a CPU that loads a space is not noted in it",
+        "VMS.INV.1",
+    ),
+    Fault(
+        "activate-leaves-old-cpu",
+        "vmspace",
+        "ours",
+        "VmSpace::activate",
+        "a CPU that leaves a space stays noted in it",
+        "VMS.INV.1",
+    ),
+    Fault(
+        "activate-leaks-old-root",
+        "vmspace",
+        "ours",
+        "PageTable::activate",
+        "the root that was loaded before keeps its reference",
+        "XTRA.2",
     ),
 )

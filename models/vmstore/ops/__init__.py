@@ -4,7 +4,22 @@ A field whose name starts with `dst` is a handle that the op produces; `CONSUMES
 whose handles it ends. The text name of an op is its class name in snake case.
 """
 
-from vmstore.ops import cursor, frame, host, linked_list, page_table, segment, unique, vm_space
+from typing import get_args
+
+from vmstore.ops import (
+    cursor,
+    frame,
+    host,
+    linked_list,
+    page_table,
+    reader,
+    segment,
+    space_io,
+    unique,
+    vm_io,
+    vm_space,
+    writer,
+)
 from vmstore.ops.declaration import Declaration, Field, declare
 
 Op = (
@@ -60,6 +75,10 @@ Op = (
     | linked_list.LcursorInsertBefore
     | linked_list.LcursorAsList
     | linked_list.LcursorDrop
+    | space_io.SpaceIoOp
+    | vm_io.VmIoOp
+    | reader.ReaderOp
+    | writer.WriterOp
     | host.HostPokeRefCount
     | host.HostRcuMode
     | host.HostRcuSync
@@ -209,6 +228,10 @@ AREAS: dict[str, tuple[type, ...]] = {
         cursor.CursorFlusherDispatch,
         cursor.CursorFlusherSync,
     ),
+    "space_io": get_args(space_io.SpaceIoOp),
+    "vm_io": get_args(vm_io.VmIoOp),
+    "reader": get_args(reader.ReaderOp),
+    "writer": get_args(writer.WriterOp),
 }
 
 DECLARATIONS: dict[type, Declaration] = {
@@ -216,7 +239,9 @@ DECLARATIONS: dict[type, Declaration] = {
 }
 BY_NAME: dict[str, Declaration] = {d.name: d for d in DECLARATIONS.values()}
 # The areas whose meaning the view knows: what the generators draw from.
-_GENERATED_AREAS = frozenset({"frame", "segment", "unique", "linked_list"})
+_GENERATED_AREAS = frozenset(
+    {"frame", "segment", "unique", "linked_list", "page_table", "pt_cursor", "vm_space", "cursor"}
+) | {"vm_io", "reader", "writer", "space_io"}
 GENERATED: tuple[Declaration, ...] = tuple(
     d for d in DECLARATIONS.values() if d.area in _GENERATED_AREAS
 )

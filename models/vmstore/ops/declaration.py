@@ -2,20 +2,25 @@
 
 import re
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, get_type_hints
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 from vmstore.ids import HANDLE_KINDS, HandleKind
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of an op. `kind` is set for handles, `type` selects the codec of the others."""
+    """One field of an op. `kind` is set for handles, `type` selects the codec of the others.
+
+    `is_alternative` for a handle that is None unless it is the one given of its op's `ONE_OF`.
+    """
 
     name: str
     type: object
     kind: HandleKind | None
     is_destination: bool
     is_consumed: bool
+    is_alternative: bool
     default: object  # MISSING when the text form must name it
 
 
@@ -24,7 +29,8 @@ class Declaration:
     """One op as data.
 
     Shape: `destinations`, `handles` and `arguments` split `fields` in declaration order; `handles`
-    are the handles the op uses, `arguments` the values that are no handles.
+    are the handles the op uses, `arguments` the values that are no handles. Of the `alternatives`
+    among the handles exactly one is given.
     """
 
     name: str
@@ -35,6 +41,16 @@ class Declaration:
     destinations: tuple[Field, ...]
     handles: tuple[Field, ...]
     arguments: tuple[Field, ...]
+    alternatives: tuple[Field, ...]
+
+    def shapes(self) -> tuple[tuple[Field, ...], ...]:
+        """Return the fields that are given together: one tuple per alternative, in their order."""
+        if not self.alternatives:
+            return (self.fields,)
+        return tuple(
+            tuple(f for f in self.fields if not f.is_alternative or f is chosen)
+            for chosen in self.alternatives
+        )
 
     @property
     def source(self) -> str:
@@ -65,13 +81,15 @@ def declare(op: type, area: str) -> Declaration:
     """Read the declaration off an op class. Requires: a dataclass of handles and arguments."""
     hints = get_type_hints(op)
     consumed: tuple[str, ...] = getattr(op, "CONSUMES", ())
+    one_of: tuple[str, ...] = getattr(op, "ONE_OF", ())
     every = tuple(
         Field(
             name=f.name,
-            type=hints[f.name],
-            kind=HANDLE_KINDS.get(hints[f.name]),
+            type=_given(hints[f.name]),
+            kind=HANDLE_KINDS.get(_given(hints[f.name])),
             is_destination=f.name.startswith("dst"),
             is_consumed=f.name in consumed,
+            is_alternative=f.name in one_of,
             default=f.default,
         )
         for f in fields(op)
@@ -85,7 +103,16 @@ def declare(op: type, area: str) -> Declaration:
         destinations=tuple(f for f in every if f.is_destination),
         handles=tuple(f for f in every if f.kind and not f.is_destination),
         arguments=tuple(f for f in every if f.kind is None),
+        alternatives=tuple(f for f in every if f.is_alternative),
     )
+
+
+def _given(hint: object) -> object:
+    """Return the type of a field when it is given: `X` for `X | None`."""
+    choices = get_args(hint)
+    if NoneType not in choices:
+        return hint
+    return next(choice for choice in choices if choice is not NoneType)
 
 
 def is_required(field: Field) -> bool:

@@ -46,6 +46,9 @@ def map_item(v: View, place: Place, paddr: int, level: int, prop: Prop, *, track
     """
     kind = place.tree.config.name
     flags, cache, priv = prop
+    owner = v.store.owner_at(paddr) if tracked else None
+    if owner is not None:
+        owner.mappings += 1  # on its way: no table may take the page meanwhile
     try:
         if place.va >= place.end:
             raise Unwinding("cursor-at-barrier")
@@ -53,11 +56,13 @@ def map_item(v: View, place: Place, paddr: int, level: int, prop: Prop, *, track
             raise Unwinding("reserved-prop-bit")
         make_room(v, place, level)
     except CallEnded:
-        if tracked:
-            owner = v.store.owner_at(paddr)
+        if owner is not None:
+            owner.mappings -= 1
             v.store.touch(owner)
             v.retire_if_last(owner)
         raise
+    if owner is not None:
+        owner.mappings -= 1
     if kind != "test":
         is_marked = tracked == (kind == "kernel")
         priv = priv | PRIV_AVAIL1 if is_marked else priv & ~PRIV_AVAIL1

@@ -6,6 +6,7 @@ from vmstore.exec.machine import Event
 from vmstore.outcome import IN_USE, NOT_ALIGNED, OUT_OF_BOUND, UNIQUE, UNUSED, Err, PoweredOff
 from vmstore.owner import SlotOwner
 from vmstore.store import VmStore
+from vmstore.view.contents import Contents
 from vmstore.view.spaces import Spaces
 from vmstore.view.tables import Table
 from vmstore.world import World
@@ -46,6 +47,7 @@ class CursorView:
 class View:
     """Store and view together: all that a rule may read and write.
 
+    `contents` are the bytes that pages and buffers must hold;
     `pages` maps a live page to its metadata; `linked` a listed page to its list; `events` are
     those that this step must show, in order; `touched_lists` and `touched_cursors` the lists and
     the cursor ids that it may change.
@@ -53,6 +55,7 @@ class View:
 
     __slots__ = (
         "asserts",
+        "contents",
         "debug",
         "events",
         "frames",
@@ -77,6 +80,7 @@ class View:
 
     def __init__(self, world: World) -> None:
         self.store = VmStore(world)
+        self.contents = Contents()
         self.spaces = Spaces(world)
         self.frames = world.frames
         self.max_paddr = world.max_paddr

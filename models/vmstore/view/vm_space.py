@@ -22,11 +22,10 @@ def vmspace_new(v: View, op: VmspaceNew) -> Outcome:
 
 @predicted
 def vmspace_drop(v: View, op: VmspaceDrop) -> Outcome:
-    """The handle goes; the space with it unless it is active. Refused while a cursor lives."""
-    space = v.spaces.vm_spaces[op.vs]
-    if space.tree.borrows:
+    """The handle goes; the space with it unless it is active. Refused while anything is on it."""
+    space, store = v.spaces.vm_spaces[op.vs], v.store
+    if space.tree.borrows or any(vio.vm_space == op.vs for vio in store.vm_ios.values()):
         return BORROWED
-    store = v.store
     extract_vm_space(store.vm_spaces, store.cursors, store.vm_ios, op.vs)
     del v.spaces.vm_spaces[op.vs]
     space.handle = None

@@ -1,0 +1,92 @@
+"""What a random trace draws from: bytes, a few pages, and what the ops so far left alive."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any, Final, Protocol
+
+from vmstore.ids import HANDLE_KINDS
+from vmstore.step import State
+from vmstore.view.tables import Place
+from vmstore.world import World
+
+MAX_TRACE: Final = 400
+KINDS: Final = tuple(kind.name for kind in HANDLE_KINDS.values())
+NOTHING: Final = len(KINDS)
+RARE: Final = 247  # a byte at or above takes a boundary value instead of a useful one
+_ENOUGH: Final = 5  # live handles of a kind at which claiming more becomes rare
+_BYTES_PER_OP: Final = 24
+
+
+class Surroundings(Protocol):
+    """What the traces of one batch share: world, a few pages and addresses, metadata kinds."""
+
+    world: World
+    pages: list[int]
+    kinds: list[str]
+    vas: list[int]
+
+
+Guard = Callable[["Drawing"], bool]
+Fields = tuple[Callable[["Drawing"], Any], ...]
+
+
+class Drawing:
+    """Random bytes, and what the ops so far left alive for the next one to use.
+
+    Shape: `pools`, `live` and `next_ids` are indexed by the position of the handle kind.
+    """
+
+    __slots__ = (
+        "base",
+        "bufs",
+        "draw",
+        "kinds",
+        "last_left",
+        "last_paddr",
+        "last_segment",
+        "last_va",
+        "level",
+        "live",
+        "next_ids",
+        "owners",
+        "pages",
+        "place",
+        "pools",
+        "segments",
+        "spaces",
+        "vas",
+        "vm_ios",
+        "world",
+    )
+
+    def __init__(self, rng: Random, around: Surroundings, state: State) -> None:
+        self.world = around.world
+        self.pages = around.pages
+        self.kinds = around.kinds
+        self.live = [state.live[kind] for kind in KINDS]
+        self.segments = state.view.store.segments
+        self.owners = state.view.store.owners
+        self.vm_ios = state.view.store.vm_ios
+        self.bufs = state.view.contents.bufs
+        self.draw: Callable[[], int] = iter(rng.randbytes((MAX_TRACE + 8) * _BYTES_PER_OP)).__next__
+        self.pools: list[list[int]] = [[] for _ in KINDS]
+        self.pools.append([0])  # at NOTHING: what an op that needs no handle needs
+        self.next_ids = [0] * len(KINDS)
+        self.last_paddr = 0
+        self.last_segment = -1
+        self.spaces = state.view.spaces
+        self.vas = around.vas
+        self.base = 0  # of the half of the address space that `vas` are offsets into
+        self.last_va = 0
+        self.place: Place | None = None
+        self.level = 1
+        self.last_left = 0
+
+
+def claim_guard(kind: int) -> Guard:
+    """Return a guard that makes claiming more of a kind rare once enough is live."""
+
+    def wants_more(g: Drawing) -> bool:
+        return len(g.pools[kind]) < _ENOUGH or g.draw() < 32
+
+    return wants_more
