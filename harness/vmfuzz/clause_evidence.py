@@ -39,9 +39,12 @@ def evidence(profile: str, steps: int) -> Evidence:
     for clause, damage in BREAKERS.items():
         state = healthy("ostd")
         damage(state)
-        broken = {violation.clause for violation in violations(state, everything(state))}
+        found = violations(state, everything(state), is_strict=True)
+        broken = {violation.clause for violation in found}
         fails[clause] = clause in broken
     nonvacuous = _clean_campaign(profile, steps)
+    for clause in _scene(profile) - nonvacuous.keys():
+        nonvacuous[clause] = 1
     under: dict[str, str] = {}
     for fault in PLANTED:
         missing = {clause.id for clause in CLAUSES} - nonvacuous.keys()
@@ -52,6 +55,12 @@ def evidence(profile: str, steps: int) -> Evidence:
                 nonvacuous[clause] = times
                 under[clause] = fault.id
     return Evidence(fails, nonvacuous, under)
+
+
+def _scene(profile: str) -> set[str]:
+    """Return the clauses that apply to the breakers' own state: a look at what no trace built."""
+    state = healthy(profile)
+    return set(nonvacuous(state, everything(state)))
 
 
 def _clean_campaign(profile: str, steps: int) -> dict[str, int]:

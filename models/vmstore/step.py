@@ -35,6 +35,7 @@ from vmstore.view import vm_cursor as view_vm_cursor
 from vmstore.view import vm_io as view_vm_io
 from vmstore.view import vm_space as view_vm_space
 from vmstore.view import writer as view_writer
+from vmstore.view.spaces import Touched
 from vmstore.view.state import View
 from vmstore.world import World
 
@@ -138,7 +139,8 @@ class State:
             view.touched_cursors = []
         if machine.nodes.nodes:  # most traces have no page tables
             machine.nodes.journal = []
-            view.spaces.touched = []
+            if view.spaces.touched.is_used:
+                view.spaces.touched = Touched()
         if store.touched:
             store.touched = []
         if store.fresh:
@@ -169,6 +171,7 @@ class State:
         elif kind == "vs":
             store = view.store
             rename_vm_space(store.vm_spaces, store.cursors, store.vm_ios, handle, self.abandoned)
+            view.spaces.vm_spaces[self.abandoned].handle = self.abandoned
 
 
 def execute(machine: Machine, op: Op) -> Outcome:

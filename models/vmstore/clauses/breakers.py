@@ -10,38 +10,23 @@ from typing import Final
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED, index_to_meta
 from vmstore.cells import NONE
 from vmstore.clauses.io_breakers import IO_BREAKERS, add_user_reader, io_scene
-from vmstore.exec import pte
-from vmstore.ids import (
-    CursorId,
-    FrameId,
-    LcursorId,
-    ListId,
-    Paddr,
-    PaddrEnd,
-    PageFlags,
-    SegmentId,
-    UniqueId,
-    Vaddr,
-    VaddrEnd,
-    VmSpaceId,
-)
-from vmstore.ops import Op, cursor, frame, linked_list, segment, unique, vm_space
+from vmstore.clauses.space_breakers import SPACE_BREAKERS, space_scene
+from vmstore.ids import FrameId, LcursorId, ListId, Paddr, PaddrEnd, SegmentId, UniqueId
+from vmstore.ops import Op, frame, linked_list, segment, unique
 from vmstore.owner import SlotOwner
 from vmstore.step import STEPS, State
 from vmstore.store import SegmentEntry
 from vmstore.world import World
 
-SHARED, COVERED, EXCLUSIVE, LISTED, FREED, PRISTINE, MAPPED = 1, 3, 5, 6, 9, 10, 11
-WORLD: Final = World(frames=16, pt_frames=8, entries=4)
+SHARED, COVERED, EXCLUSIVE, LISTED, FREED, PRISTINE = 1, 3, 5, 6, 9, 10
+WORLD: Final = World(frames=16, pt_frames=32, entries=4)
 ROOT: Final = WORLD.frames
-SPACE_ROOT: Final = WORLD.frames + WORLD.kernel_nodes  # and below it, one page after another
-MIDDLE, LOWEST = SPACE_ROOT + 2, SPACE_ROOT + 3
 
 
 def healthy(profile: str = "ostd") -> State:
-    """Return a state with shared, covered, exclusive, listed, freed, pristine and mapped pages."""
+    """Return a state with shared, covered, exclusive, listed, freed and pristine pages."""
     state = State(WORLD.changed(profile=profile))
-    for op in _scene():
+    for op in [*_scene(), *space_scene()]:
         state.begin_step()
         handler, rule = STEPS[type(op)]
         outcome = handler(state.machine, op)
@@ -69,16 +54,12 @@ def _scene() -> list[Op]:
         frame.FrameFromUnused(FrameId(2), page[FREED]),
         frame.FrameDrop(FrameId(2)),
         frame.FrameFromInUse(FrameId(3), Paddr(ROOT * PAGE_SIZE)),
-        vm_space.VmspaceNew(VmSpaceId(0)),
-        frame.FrameFromUnused(FrameId(4), page[MAPPED]),
-        cursor.CursorOpenMut(CursorId(0), VmSpaceId(0), Vaddr(0), VaddrEnd(2 * PAGE_SIZE)),
-        cursor.CursorMap(CursorId(0), FrameId(4), PageFlags(3), "WB"),
         *io_scene(FrameId(0)),
     ]
     return ops
 
 
-Breaker = Callable[[State], None]
+Breaker = Callable[[State], object]
 
 
 def _slot(at: int, /, **fields: int | str | bool) -> Breaker:
@@ -166,30 +147,7 @@ def _unique_elsewhere(state: State) -> None:
     state.machine.uniques[0] = state.machine.cells.slot(PRISTINE)
 
 
-def _node(at: int, /, **fields: int | bool) -> Breaker:
-    def damage(state: State) -> None:
-        for name, value in fields.items():
-            setattr(state.machine.nodes.node(at), name, value)
-
-    return damage
-
-
-def _word(at: int, index: int, word: int) -> Breaker:
-    def damage(state: State) -> None:
-        state.machine.nodes.node(at).words[index] = word
-
-    return damage
-
-
-def _place(**fields: int) -> Breaker:
-    def damage(state: State) -> None:
-        for name, value in fields.items():
-            setattr(state.machine.spaces.cursors[0].inner, name, value)
-
-    return damage
-
-
-_PATH: Final = frozenset({(0, 0, 0, 1)})
+_PATH: Final = frozenset({(ROOT, 0)})
 _TOP: Final = WORLD.max_paddr
 _P: Final = PAGE_SIZE
 
@@ -237,7 +195,7 @@ BREAKERS: Final[dict[str, Breaker]] = {
     "ACCT.3c": _slot(SHARED, ref_count=3),
     "ACCT.3d": _slot(SHARED, stored=False),
     "XTRA.1'": _owner(LISTED, uniques=2),
-    "XTRA.2": _slot(ROOT, ref_count=2),
+    "XTRA.2": _slot(ROOT + 1, ref_count=2),
     "XTRA.4": _slot(PRISTINE, ref_count=1, vtable="unit", stored=True),
     "XTRA.5'": _owner(SHARED, obligations=3),
     "XTRA.10": _stray_slot,
@@ -265,7 +223,7 @@ BREAKERS: Final[dict[str, Breaker]] = {
     "SEG.REL.3": _owner(COVERED, slot_vaddr=index_to_meta(COVERED + 1)),
     "SEG.REL.4": _slot(COVERED, ref_count=0),
     "SEG.REL.5": _slot(COVERED, ref_count=WORLD.rc_max + 1),
-    "SEG.REL.6": _owner(COVERED, paths=_PATH),
+    "SEG.REL.6'": _owner(COVERED, paths=_PATH),
     "SEG.REL.7'": _owner(COVERED, usage="Kernel"),
     "SEG.REL.8": _two_pages_one_slot,
     "LST.2": _slot(LISTED, in_list=0),
@@ -278,15 +236,6 @@ BREAKERS: Final[dict[str, Breaker]] = {
     "VIEW.RANGE": _range_longer,
     "VIEW.FRAME": _frame_elsewhere,
     "VIEW.UNIQUE": _unique_elsewhere,
-    "PT.INV.2": _node(LOWEST, level=2),
-    "PT.INV.5": _node(LOWEST, children=2),
-    "PT.INV.8": _node(LOWEST, stray=True),
-    "PT.INV.9": _word(MIDDLE, 1, PAGE_SIZE | pte.LEAF),
-    "PT.INV.10": _word(SPACE_ROOT, 3, LOWEST * PAGE_SIZE | pte.PRESENT),
-    "LOCK.INV.1": _node(LOWEST, locked=False),
-    "CUR.INV.1": _place(level=0),
-    "CUR.INV.2'": _place(va=3 * PAGE_SIZE),
-    "VIEW.INV.8": _word(LOWEST, 0, 0),
-    "VIEW.CUR": _place(va=0),
+    **SPACE_BREAKERS,
     **IO_BREAKERS,
 }

@@ -1,7 +1,6 @@
 """Which clause is broken? The full check over everything, and the same over a footprint.
 
 Report order is registration order, then the order of the subjects (slots by index, handles by id).
-Cursors over page tables are few: all are looked at after every step.
 """
 
 from collections.abc import Container, Iterable, Iterator
@@ -10,7 +9,9 @@ from typing import Any, Final
 
 from vmstore.clauses import (
     accounting,
+    address_spaces,
     component,
+    cursors,
     extra,
     handles,
     lists,
@@ -20,7 +21,6 @@ from vmstore.clauses import (
     vm_io,
 )
 from vmstore.clauses.io_cases import ContentsCase, VioCase
-from vmstore.clauses.nodes import Touched, all_nodes, node_cases, place_cases, touched_nodes
 from vmstore.clauses.registry import (
     Clause,
     CursorCase,
@@ -31,7 +31,14 @@ from vmstore.clauses.registry import (
     StoreCase,
     slot_case,
 )
+from vmstore.clauses.space_cases import CpuCase, NodeCase, PlaceCase, SpaceCase, cpu_of, partner
 from vmstore.clauses.touched_io import IoSubjects, all_io, touched_io
+from vmstore.clauses.touched_spaces import (
+    SpaceSubjects,
+    all_in_spaces,
+    no_spaces,
+    touched_in_spaces,
+)
 from vmstore.step import State
 
 CLAUSES: Final[tuple[Clause, ...]] = (
@@ -43,6 +50,8 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     *lists.CLAUSES,
     *meaning.CLAUSES,
     *tables.CLAUSES,
+    *cursors.CLAUSES,
+    *address_spaces.CLAUSES,
     *vm_io.CLAUSES,
 )
 GROUPS: Final = ("invariants", "extra", "view")
@@ -73,7 +82,7 @@ class Subjects:
     uniques: list[int]
     lists: list[int]
     cursors: list[int]
-    nodes: Touched
+    spaces: SpaceSubjects
     io: IoSubjects
     has_store: bool = True
 
@@ -88,27 +97,31 @@ def everything(state: State) -> Subjects:
         uniques=sorted(store.unique_frames),
         lists=sorted(view.lists),
         cursors=sorted(view.lcursors),
-        nodes=all_nodes(state),
+        spaces=all_in_spaces(state),
         io=all_io(state),
     )
 
 
-def footprint(state: State) -> Subjects:
-    """Return what this step declared or wrote: owners touched, cells journalled, fresh handles."""
+def footprint(state: State, *, has_spaces: bool = True) -> Subjects:
+    """Return what this step declared or wrote: owners touched, cells journalled, fresh handles.
+
+    Without `has_spaces`, no node, cursor, space and CPU is among them.
+    """
     store, view, cells = state.view.store, state.view, state.machine.cells
     slots = {owner.index for owner in store.touched} | {record[0].index for record in cells.journal}
     fresh: dict[str, set[int]] = {"frame": set(), "segment": set(), "unique": set()}
     for kind, handle in store.fresh:
         fresh.get(kind, set()).add(handle)
     held = {v.handle for v in view.touched_lists}
+    spaces = touched_in_spaces(state) if has_spaces else no_spaces()
     return Subjects(
-        slots=sorted(slots),
+        slots=sorted(slots | spaces.slots),
         frames=sorted(fresh["frame"] & store.frames.keys()),
         segments=sorted(fresh["segment"] & store.segments.keys()),
         uniques=sorted(fresh["unique"] & store.unique_frames.keys()),
         lists=sorted(held & view.lists.keys()),
         cursors=sorted(set(view.touched_cursors) & view.lcursors.keys()),
-        nodes=touched_nodes(state),
+        spaces=spaces,
         io=touched_io(state),
     )
 
@@ -116,6 +129,7 @@ def footprint(state: State) -> Subjects:
 def cases(state: State, subjects: Subjects) -> dict[Scope, list[Any]]:
     """Return the subjects of each scope as the clauses see them."""
     store, view, machine = state.view.store, state.view, state.machine
+    known = [(space, partner(state, space)) for space in subjects.spaces.spaces]
     return {
         "slot": [slot_case(state, index) for index in subjects.slots],
         "frame": [PageCase(state, f"f{i}", store.frames[i]) for i in subjects.frames],
@@ -131,32 +145,38 @@ def cases(state: State, subjects: Subjects) -> dict[Scope, list[Any]]:
             for i in subjects.cursors
             if i in machine.lcursors
         ],
+        "node": [NodeCase(state, index) for index in subjects.spaces.nodes],
+        "place": [PlaceCase(state, *place) for place in subjects.spaces.places],
+        "space": [SpaceCase(state, space, held) for space, held in known if held is not None],
+        "cpu": [CpuCase(state, cpu, cpu_of(state, cpu)) for cpu in subjects.spaces.cpus],
         "vio": [VioCase(state, vio) for vio in subjects.io.vios],
         "contents": [
             *(ContentsCase(state, "page", index) for index in subjects.io.pages),
             *(ContentsCase(state, "buf", buf) for buf in subjects.io.bufs),
         ],
         "store": [StoreCase(state)] if subjects.has_store else [],
-        "node": node_cases(state, subjects.nodes),
-        "place": place_cases(state),
     }
 
 
 def violations(
-    state: State, subjects: Subjects, groups: Container[str] = GROUPS
+    state: State, subjects: Subjects, groups: Container[str] = GROUPS, *, is_strict: bool = False
 ) -> list[Violation]:
-    """Return every violation among `subjects`, in report order; expected failures are left out."""
+    """Return every violation among `subjects`, in report order.
+
+    Expected failures are left out unless `is_strict`.
+    """
     by_scope = cases(state, subjects)
-    return list(_violations(state, by_scope, groups))
-
-
-def _violations(
-    state: State, by_scope: dict[Scope, list[Any]], groups: Container[str]
-) -> Iterator[Violation]:
     profile = state.world.profile
-    for clause in CLAUSES:
-        if clause.group not in groups or is_expected_failure(clause, state, profile):
-            continue
+    clauses = [
+        clause
+        for clause in CLAUSES
+        if clause.group in groups and (is_strict or not is_expected_failure(clause, state, profile))
+    ]
+    return list(_violations(clauses, by_scope))
+
+
+def _violations(clauses: list[Clause], by_scope: dict[Scope, list[Any]]) -> Iterator[Violation]:
+    for clause in clauses:
         for case in by_scope[clause.scope]:
             if clause.when(case) and not clause.holds(case):
                 yield Violation(clause.id, clause.text, clause.source, clause.witness(case))

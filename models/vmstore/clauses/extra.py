@@ -8,6 +8,7 @@ from vmstore.clauses.registry import Clause, Group, SlotCase, count_name
 _SRC: Final = "beyond vostd VmStore::inv"
 _X: Final[Group] = "extra"
 _HANDLES: Final = "listed frames and raw handles are exclusive owners too"
+_DYNAMIC: Final = "from_in_use gives handles on nodes (AX-21), unmap defers their release"
 _RAW: Final = "a handle that was forgotten one by one has given its obligation back"
 
 
@@ -17,6 +18,15 @@ def _node_count(c: SlotCase) -> str:
         f"rc={count_name(c.rc)}, but links + H + C + D ="
         f" {o.links} + {o.handles} + {o.covers} + {o.deferred} = {o.references()}"
     )
+
+
+def _is_root(c: SlotCase) -> bool:
+    table = c.state.view.spaces.tables.get(c.slot.index)
+    return table is not None and table.level == c.state.world.levels
+
+
+def _is_node(c: SlotCase) -> bool:
+    return c.owner.usage == "PageTable" and not c.owner.uniques
 
 
 def _owed(c: SlotCase) -> int:
@@ -30,9 +40,12 @@ CLAUSES: Final = (
            when=lambda c: c.rc == REF_COUNT_UNIQUE or c.owner.uniques > 0,
            holds=lambda c: c.rc == REF_COUNT_UNIQUE and c.owner.uniques == 1,
            show=lambda c: f"rc={count_name(c.rc)} with {c.owner.uniques} exclusive owners"),
-    Clause("XTRA.2", "a page-table node has rc == its table's links + handles on it", _SRC,
-           "slot", _X, when=lambda c: c.owner.usage == "PageTable",
+    Clause("XTRA.2", "a node below a root, or the kernel's, has rc == links + handles on it + D",
+           _SRC, "slot", _X, when=lambda c: _is_node(c) and not _is_root(c),
            holds=lambda c: c.rc == c.owner.references(), show=_node_count),
+    Clause("PT.INV.7'", "a root has rc == its table's handle + CPUs that run it + handles + D",
+           "page_table::PageTableNode", "slot", _X, when=lambda c: _is_node(c) and _is_root(c),
+           holds=lambda c: c.rc == c.owner.references(), show=_node_count, reason=_DYNAMIC),
     Clause("XTRA.4", "usage Unused implies rc == UNUSED", _SRC, "slot", _X,
            when=lambda c: c.owner.usage == "Unused", holds=lambda c: c.rc == REF_COUNT_UNUSED),
     Clause("XTRA.5'", "frame_obligations at a slot == live H + C + live U", _SRC, "slot", _X,

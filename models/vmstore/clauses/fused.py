@@ -6,8 +6,8 @@ The conjunction of the clauses, flattened for the hot loop. False means that som
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.cells import NONE, Slot
-from vmstore.clauses.nodes import all_nodes, node_cases, node_holds, nodes_hold, places_hold
 from vmstore.clauses.touched_io import all_io, io_holds, touched_io
+from vmstore.clauses.touched_spaces import all_spaces_hold, spaces_hold
 from vmstore.owner import SlotOwner
 from vmstore.step import State
 from vmstore.store import FRAME, SEGMENT, UNIQUE
@@ -41,7 +41,7 @@ def footprint_holds(state: State) -> bool:
     is_io = view.contents.stamp == store.stamp or machine.io.memory.stamp == cells.stamp
     if is_io and not io_holds(state, touched_io(state)):
         return False
-    if machine.nodes.nodes and not (nodes_hold(state) and places_hold(state)):
+    if machine.nodes.nodes and not spaces_hold(state):
         return False
     return not view.touched_cursors or all(
         _cursor_holds(state, handle) for handle in view.touched_cursors
@@ -64,8 +64,7 @@ def everything_holds(state: State) -> bool:
         and all(_handle_holds(state, UNIQUE, handle) for handle in store.unique_frames)
         and all(list_holds(state, held) for held in view.lists.values())
         and all(_cursor_holds(state, handle) for handle in view.lcursors)
-        and all(node_holds(case) for case in node_cases(state, all_nodes(state)))
-        and places_hold(state)
+        and all_spaces_hold(state)
         and io_holds(state, all_io(state))
     )
 
@@ -73,11 +72,12 @@ def everything_holds(state: State) -> bool:
 def slot_holds(state: State, view: View, slot: Slot, owner: SlotOwner) -> bool:
     """Return whether every slot clause holds of one slot. Requires: both sides of one index."""
     index = slot.index
-    if index != owner.index or owner.slot_vaddr != slot.vaddr or owner.paths:
+    mappings = owner.mappings
+    if index != owner.index or owner.slot_vaddr != slot.vaddr or len(owner.paths) != mappings:
         return False
     rc = slot.ref_count
     covers, uniques, handles = owner.covers, owner.uniques, owner.handles
-    references = handles + covers + owner.mappings + owner.deferred + owner.links + owner.leaked
+    references = handles + covers + mappings + owner.deferred + owner.links + owner.leaked
     if (
         owner.obligations != handles + covers + uniques - owner.forgotten
         and view.store.ledger_is_exact

@@ -4,19 +4,16 @@ A clause without status holds as the specification says it, under every profile.
 its own formula and an id with a prime; an expected failure names the known defect that breaks it.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.cells import ListHead, Slot
-from vmstore.exec.space_state import Cursor
-from vmstore.node_cells import Node
 from vmstore.owner import SlotOwner
 from vmstore.step import State
 from vmstore.store import SegmentEntry
 from vmstore.view.state import ListView
-from vmstore.view.tables import Place, Table
 
 Scope = Literal[
     "slot",
@@ -27,9 +24,11 @@ Scope = Literal[
     "cursor",
     "vio",
     "contents",
-    "store",
     "node",
     "place",
+    "space",
+    "cpu",
+    "store",
 ]
 Group = Literal["invariants", "extra", "view"]
 Status = Literal["holds", "adapted", "expected-fail"]
@@ -43,9 +42,11 @@ SCOPES: Final[tuple[Scope, ...]] = (
     "cursor",
     "vio",
     "contents",
-    "store",
     "node",
     "place",
+    "space",
+    "cpu",
+    "store",
 )
 
 
@@ -174,52 +175,6 @@ class StoreCase:
         """Return what the key sets amount to."""
         owners = self.state.view.store.owners
         return f"{len(owners)} slot owners looked at, world of {self.state.world.pages} pages"
-
-
-class NodeCase:
-    """One page-table node, seen from both sides, and the entries to look at."""
-
-    __slots__ = ("geometry", "indices", "node", "state", "table")
-
-    def __init__(self, state: State, node: Node, table: Table, indices: Collection[int]) -> None:
-        self.state = state
-        self.geometry = state.machine.spaces.geometry
-        self.node = node
-        self.table = table
-        self.indices = indices
-
-    def is_kernels(self, index: int) -> bool:
-        """Whether the entry is one that a space's root has in common with the kernel's."""
-        return self.table.shares_kernel and index >= self.table.config.end_index
-
-    def describe(self) -> str:
-        """Return both sides in one line."""
-        n, t = self.node, self.table
-        return (
-            f"node {n.index * PAGE_SIZE:#x}: level={n.level} nr_children={n.children}"
-            f" stray={n.stray} locked={n.locked}; table of {len(t.entries)} entries at level"
-            f" {t.level}, {'held' if t.holder else 'free'}{', cut out' if t.is_cut else ''}"
-        )
-
-
-class PlaceCase:
-    """One cursor over a page table, seen from both sides."""
-
-    __slots__ = ("cursor", "handle", "place", "state")
-
-    def __init__(self, state: State, handle: str, cursor: Cursor, place: Place) -> None:
-        self.state = state
-        self.handle = handle
-        self.cursor = cursor
-        self.place = place
-
-    def describe(self) -> str:
-        """Return both positions in one line."""
-        c, p = self.cursor, self.place
-        return (
-            f"{self.handle} over {c.start:#x}..{c.end:#x} is at {c.va:#x} on level {c.level};"
-            f" expected {p.va:#x} on level {p.level}"
-        )
 
 
 def slot_case(state: State, index: int) -> SlotCase:

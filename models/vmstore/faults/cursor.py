@@ -223,7 +223,7 @@ FAULTS: Final = (
         "ours",
         "Cursor::move_forward",
         "at the end of a node the cursor stays in it",
-        "VIEW.CUR",
+        "CUR.INV.5'",
     ),
     Fault(
         "jump-climbs-to-guard",

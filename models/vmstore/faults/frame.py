@@ -86,7 +86,7 @@ FAULTS: Final = (
         "analogue",
         "blog_os #342",
         "a temporary mapping frees a table's page through an uncounted copy of its handle",
-        "XTRA.2",
+        "PT.INV.7'",
     ),
     Fault(
         "nyx-missing-incref",

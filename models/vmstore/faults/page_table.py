@@ -19,7 +19,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas dc7e0d7a6",
         "an entry without any permission reads as absent, and its frame is never released",
-        "VIEW.INV.8",
+        "PT.INV.5",
     ),
     Fault(
         "pte-roundtrip-forces-accessed",
@@ -67,7 +67,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas issue 3920",
         "a huge leaf without any permission decodes as a pointer to a child table",
-        "VIEW.INV.8",
+        "PT.INV.2",
     ),
     Fault(
         "pte-nonatomic-read",
@@ -99,7 +99,7 @@ FAULTS: Final = (
         "analogue",
         "nuttx #19692",
         "a child table is installed at the index of the level above",
-        "VIEW.INV.8",
+        "PT.INV.4",
     ),
     Fault(
         "sweb-unmap-double-free",
@@ -107,7 +107,7 @@ FAULTS: Final = (
         "analogue",
         "sweb #206",
         "a freed table stays linked in its parent, and is freed again",
-        "VIEW.INV.8",
+        "PT.INV.4",
     ),
     Fault(
         "kvm-huge-pde-access-share",

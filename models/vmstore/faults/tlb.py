@@ -35,7 +35,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas 4f0acddfd",
         "unmap returns although other CPUs have not flushed",
-        "TLB.DISPATCH.POST.1",
+        "TLB.INV.4",
     ),
     Fault(
         "drop-frame-before-bulk-flush",
@@ -124,7 +124,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas 1452aab69",
         "the limit of single flushes counts requests instead of pages",
-        "TLB.DISPATCH.POST.1",
+        "TLB.INV.1",
     ),
     Fault(
         "flush-ack-taken-by-other",
@@ -149,7 +149,7 @@ FAULTS: Final = (
         "ours",
         "OpsStack::push",
         "32 pages are still flushed one by one",
-        "TLB.DISPATCH.POST.1",
+        "TLB.INV.1",
     ),
     Fault(
         "unmap-dispatches-if-counted",
@@ -157,7 +157,7 @@ FAULTS: Final = (
         "ours",
         "CursorMut::unmap",
         "nothing is flushed where no page was counted",
-        "TLB.DISPATCH.POST.1",
+        "VIEW.QUEUE",
     ),
     Fault(
         "remote-keeper-uncounted",
@@ -181,6 +181,6 @@ FAULTS: Final = (
         "ours",
         "RcuDrop::delay_drop",
         "a drop that waits for the grace period displaces the one before it",
-        "OUT.host_rcu_sync",
+        "XTRA.11",
     ),
 )

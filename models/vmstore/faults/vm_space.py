@@ -70,7 +70,7 @@ FAULTS: Final = (
         "upstream",
         "asterinas PR 829",
         "a dropped address space is freed although a CPU still has it loaded",
-        "XTRA.2",
+        "PT.INV.7'",
     ),
     Fault(
         "xous-map-range-alias",
@@ -136,7 +136,7 @@ FAULTS: Final = (
         "ours",
         "VmItem::item_into_raw",
         "device memory is mapped without its mark",
-        "VIEW.INV.8",
+        "VIEW.INV.2'",
     ),
     Fault(
         "iomem-recorded-beyond-end",
@@ -144,7 +144,7 @@ FAULTS: Final = (
         "ours",
         "CursorMut::map_iomem",
         "a region is recorded although the offset lies beyond it",
-        "OUT.cursor_find_iomem",
+        "VIEW.SPACE",
     ),
     Fault(
         "iomem-whole-ignores-offset",
@@ -152,7 +152,7 @@ FAULTS: Final = (
         "ours",
         "CursorMut::map_iomem",
         "the rest of a region is measured from its start",
-        "PT.INV.5",
+        "PT.INV.13",
     ),
     Fault(
         "unmap-counts-iomem",
@@ -168,7 +168,7 @@ FAULTS: Final = (
         "ours",
         "VmSpace::activate",
         "a CPU uses a space without keeping it alive",
-        "XTRA.2",
+        "VMS.INV.2",
     ),
     Fault(
         "activate-forgets-cpu",
@@ -176,7 +176,7 @@ FAULTS: Final = (
         "ours",
         "VmSpace::activate",
         "a CPU that loads a space is not noted in it",
-        "TLB.DISPATCH.POST.1",
+        "VMS.INV.1",
     ),
     Fault(
         "activate-leaves-old-cpu",
@@ -184,7 +184,7 @@ FAULTS: Final = (
         "ours",
         "VmSpace::activate",
         "a CPU that leaves a space stays noted in it",
-        "TLB.DISPATCH.POST.1",
+        "VMS.INV.1",
     ),
     Fault(
         "activate-leaks-old-root",

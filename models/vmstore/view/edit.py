@@ -3,17 +3,10 @@
 from typing import NamedTuple
 
 from vmstore.outcome import Unwinding
+from vmstore.owner import SlotOwner
+from vmstore.view.spaces import leaf_error
 from vmstore.view.state import View
-from vmstore.view.tables import (
-    WHOLE,
-    Entry,
-    Leaf,
-    Place,
-    Prop,
-    Table,
-    leaf_error,
-    tracked,
-)
+from vmstore.view.tables import Entry, Leaf, Place, Prop, Table, tracked
 from vmstore.view.walk import current, go_on, hold, search, span
 
 
@@ -62,12 +55,14 @@ def put(v: View, place: Place, leaf: Leaf) -> None:
     code = leaf_error(v.spaces, leaf.paddr, place.level, leaf.prop[1])
     owner = tracked(v.store, leaf)
     if owner is not None:
-        owner.mappings += code is None
-        owner.leaked += code is not None
         v.store.touch(owner)
     if code is not None:
+        if owner is not None:
+            owner.leaked += 1
         raise Unwinding(code)
     table, index = current(v, place)
+    if owner is not None:
+        owner.add_path((table.page, index))
     v.spaces.write(table, index, leaf)
     go_on(v, place)
 
@@ -83,32 +78,21 @@ def take(v: View, place: Place, length: int) -> Cut | None:
     cut = Cut(place.va, place.level, entry)
     table, index = current(v, place)
     v.spaces.write(table, index, None)
-    owner = v.store.owner(entry.page) if isinstance(entry, Table) else tracked(v.store, entry)
     if isinstance(entry, Table):
-        _release(v, entry)
+        v.spaces.cut_out(entry)
+        entry.at = None
+        owner: SlotOwner | None = v.store.owner(entry.page)
+    else:
+        owner = tracked(v.store, entry)
     if owner is not None:
-        owner.links -= isinstance(entry, Table)
-        owner.mappings -= isinstance(entry, Leaf)
+        if isinstance(entry, Table):
+            owner.links -= 1
+        else:
+            owner.drop_path((table.page, index))
         owner.deferred += 1
         v.store.touch(owner)
     go_on(v, place)
     return cut
-
-
-def _release(v: View, table: Table) -> None:
-    v.spaces.touched.append((table, WHOLE))
-    table.holder = None
-    table.is_cut = True
-    for entry in table.entries.values():
-        if isinstance(entry, Table):
-            _release(v, entry)
-
-
-def small_pages(table: Table) -> int:
-    """Return how many entries the level-1 tables of a sub-tree have. Huge pages do not count."""
-    if table.level == 1:
-        return len(table.entries)
-    return sum(small_pages(e) for e in table.entries.values() if isinstance(e, Table))
 
 
 def change(v: View, place: Place, length: int, new: tuple[int, int, str]) -> tuple[int, int] | None:

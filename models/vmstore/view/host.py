@@ -20,6 +20,7 @@ def host_rcu_sync(v: View, _op: HostRcuSync) -> Outcome:
     if spaces.cursors or spaces.ptcursors:
         return BORROWED
     batches, spaces.waiting = spaces.waiting, []
+    spaces.touched.is_used = spaces.touched.has_pages = True
     for batch in batches:
         v.end_deferral(batch)
     return Ok({"callbacks": len(batches), "left": 0})
@@ -29,5 +30,6 @@ def host_rcu_sync(v: View, _op: HostRcuSync) -> Outcome:
 def host_pool_limit(v: View, op: HostPoolLimit) -> Outcome:
     """Only so many more tables fit."""
     pool = v.spaces.pool
+    v.spaces.touched.is_used = v.spaces.touched.has_pages = True
     pool.limit = None if op.free == NO_LIMIT else len(pool.live) + op.free
     return OK

@@ -83,6 +83,7 @@ def pt_new(v: View, op: PtNew) -> Outcome:
             drop_tree(v, tree)
             raise
     v.spaces.trees[op.dst] = tree
+    v.spaces.touch_tree(op.dst)
     return OK
 
 
@@ -92,6 +93,7 @@ def pt_drop(v: View, op: PtDrop) -> Outcome:
     if v.spaces.trees[op.ptable].borrows:
         return BORROWED
     drop_tree(v, v.spaces.trees.pop(op.ptable))
+    v.spaces.touch_tree(op.ptable)
     return OK
 
 

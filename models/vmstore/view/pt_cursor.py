@@ -16,11 +16,11 @@ from vmstore.ops.page_table import (
     PtCursorVirtAddr,
 )
 from vmstore.outcome import NOT_UNTYPED, OK, Err, Ok, Outcome
-from vmstore.view.edit import change, small_pages, take
+from vmstore.view.edit import change, take
 from vmstore.view.page_table import map_item
 from vmstore.view.predict import predicted
 from vmstore.view.state import View
-from vmstore.view.tables import Leaf, Place, Table, shown, tracked
+from vmstore.view.tables import Leaf, Place, Table, shown, small_pages, tracked
 from vmstore.view.walk import close_place, look, move, open_place, search, span
 
 
@@ -41,20 +41,24 @@ def _open(v: View, op: PtCursorOpen | PtCursorOpenMut) -> Outcome:
     if not isinstance(made, Place):
         return made
     v.spaces.ptcursors[op.dst] = made
+    v.spaces.place(op.dst)
+    v.spaces.touch_tree(op.ptable)
     return OK
 
 
 @predicted
 def pt_cursor_drop(v: View, op: PtCursorDrop) -> Outcome:
     """The range is free again; mappings stay."""
-    close_place(v, v.spaces.ptcursors.pop(op.ptcursor))
+    place = v.spaces.place(op.ptcursor)
+    del v.spaces.ptcursors[op.ptcursor]
+    close_place(v, place)
     return OK
 
 
 @predicted
 def pt_cursor_query(v: View, op: PtCursorQuery) -> Outcome:
     """The mapping or hole around the cursor, which does not move; an error at the end."""
-    place = v.spaces.ptcursors[op.ptcursor]
+    place = v.spaces.place(op.ptcursor)
     if place.va >= place.end:
         return Err("InvalidVaddr", {"info": [place.va]})
     entry = look(v, place)
@@ -75,27 +79,27 @@ def _item(leaf: Leaf, level: int) -> dict[str, object]:
 @predicted
 def pt_cursor_find_next(v: View, op: PtCursorFindNext) -> Outcome:
     """Where the next mapping within `len` begins, or the cursor inside of it; or nothing."""
-    place = v.spaces.ptcursors[op.ptcursor]
+    place = v.spaces.place(op.ptcursor)
     return Ok({"found": None if search(v, place, op.len) is None else place.va})
 
 
 @predicted
 def pt_cursor_jump(v: View, op: PtCursorJump) -> Outcome:
     """The cursor is at `va`, or where it was when that is out of its range."""
-    is_inside = move(v, v.spaces.ptcursors[op.ptcursor], op.va)
+    is_inside = move(v, v.spaces.place(op.ptcursor), op.va)
     return OK if is_inside else Err("InvalidVaddr", {"info": [op.va]})
 
 
 @predicted
 def pt_cursor_virt_addr(v: View, op: PtCursorVirtAddr) -> Outcome:
     """The cursor's address; nothing changes."""
-    return Ok({"va": v.spaces.ptcursors[op.ptcursor].va})
+    return Ok({"va": v.spaces.place(op.ptcursor).va})
 
 
 @predicted
 def pt_cursor_map(v: View, op: PtCursorMap) -> Outcome:
     """One more mapping, of a plain address; `user` tables have none."""
-    place = v.spaces.ptcursors[op.ptcursor]
+    place = v.spaces.place(op.ptcursor)
     if place.tree.config.name == "user":
         return NOT_UNTYPED
     map_item(v, place, op.paddr, op.level, (op.flags, op.cache, op.priv), tracked=False)
@@ -105,7 +109,7 @@ def pt_cursor_map(v: View, op: PtCursorMap) -> Outcome:
 @predicted
 def pt_cursor_map_frame(v: View, op: PtCursorMapFrame) -> Outcome:
     """One more mapping, of a frame: H - 1, P + 1."""
-    place = v.spaces.ptcursors[op.ptcursor]
+    place = v.spaces.place(op.ptcursor)
     kind, _ = v.page(v.store.owner_at(v.store.frames[op.frame]))
     name = place.tree.config.name
     if name == "test" or (name == "user" and kind not in UNTYPED_KINDS):
@@ -118,7 +122,7 @@ def pt_cursor_map_frame(v: View, op: PtCursorMapFrame) -> Outcome:
 @predicted
 def pt_cursor_take_next(v: View, op: PtCursorTakeNext) -> Outcome:
     """One mapping or table less; its references are let go of."""
-    place = v.spaces.ptcursors[op.ptcursor]
+    place = v.spaces.place(op.ptcursor)
     cut = take(v, place, op.len)
     if cut is None:
         return Ok({"frag": None})
@@ -136,5 +140,5 @@ def pt_cursor_take_next(v: View, op: PtCursorTakeNext) -> Outcome:
 @predicted
 def pt_cursor_protect_next(v: View, op: PtCursorProtectNext) -> Outcome:
     """The next mapping has other flags; what it maps stays."""
-    covered = change(v, v.spaces.ptcursors[op.ptcursor], op.len, (op.set, op.clear, op.cache))
+    covered = change(v, v.spaces.place(op.ptcursor), op.len, (op.set, op.clear, op.cache))
     return Ok({"range": list(covered) if covered else None, "calls": 1 if covered else 0})

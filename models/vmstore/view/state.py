@@ -7,7 +7,8 @@ from vmstore.outcome import IN_USE, NOT_ALIGNED, OUT_OF_BOUND, UNIQUE, UNUSED, E
 from vmstore.owner import SlotOwner
 from vmstore.store import VmStore
 from vmstore.view.contents import Contents
-from vmstore.view.tables import Spaces, Table
+from vmstore.view.spaces import Spaces
+from vmstore.view.tables import Table
 from vmstore.world import World
 
 Page = tuple[str, int]  # metadata kind and payload
@@ -152,13 +153,14 @@ class View:
         """Record that a table went, and the references of its entries with it, ascending."""
         owner.usage = "Unused"
         table = self.spaces.tables.pop(owner.index)
-        for _, entry in sorted(table.entries.items()):
+        for index, entry in sorted(table.entries.items()):
             if isinstance(entry, Table):
                 below = self.store.owner(entry.page)
                 below.links -= 1
+                entry.at = None
             elif entry.is_tracked:
                 below = self.store.owner_at(entry.paddr)
-                below.mappings -= 1
+                below.drop_path((table.page, index))
             else:
                 continue
             self.store.touch(below)
@@ -173,8 +175,10 @@ class View:
 
     def let_go(self, batch: list[SlotOwner]) -> None:
         """Give deferred references back: at once, or with the next end of a grace period."""
+        self.spaces.touched.has_pages = True
         if self.spaces.defers:
             self.spaces.waiting.append(batch)
+            self.spaces.touched.batches += 1
         else:
             self.end_deferral(batch)
 

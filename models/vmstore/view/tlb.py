@@ -9,8 +9,8 @@ from typing import Final
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.outcome import Unwinding
 from vmstore.owner import SlotOwner
+from vmstore.view.spaces import Queue, SpaceView
 from vmstore.view.state import View
-from vmstore.view.tables import Queue, SpaceView
 
 LIMIT: Final = 32  # pages; so many are flushed as everything
 EVERYTHING: Final = (0, LIMIT)
@@ -56,6 +56,7 @@ def dispatch(v: View, space: SpaceView, queue: Queue) -> None:
     """
     if not queue.spans and not queue.is_all:
         return
+    v.spaces.touched.has_cpus = True
     here = v.spaces.cpu
     others = sorted(space.active_on - {here})
     for owner in queue.kept * len(others):

@@ -31,11 +31,12 @@ from vmstore.outcome import (
 )
 from vmstore.spaces import CursorEntry, extract_cursor, insert_cursor
 from vmstore.view import tlb
-from vmstore.view.edit import change, small_pages, take
+from vmstore.view.edit import change, take
 from vmstore.view.page_table import map_item
 from vmstore.view.predict import predicted
+from vmstore.view.spaces import Queue, SpaceCursor
 from vmstore.view.state import View
-from vmstore.view.tables import Leaf, Place, Queue, SpaceCursor, Table, shown, tracked
+from vmstore.view.tables import Leaf, Place, Table, shown, small_pages, tracked
 from vmstore.view.walk import close_place, look, move, open_place, search, span
 
 PRIV_USER = 0x01
@@ -59,6 +60,8 @@ def _open(v: View, op: CursorOpen | CursorOpenMut, queue: Queue | None) -> Outco
     if not isinstance(made, Place):
         return made if isinstance(made, Blocked) else ACCESS_DENIED
     v.spaces.cursors[op.dst] = SpaceCursor(space, made, queue)
+    v.spaces.cursor(op.dst)
+    v.spaces.touch_space(space)
     kind = CursorEntry(op.vs, "ReadOnly" if queue is None else "Mutable", op.start, op.end)
     insert_cursor(v.store.cursors, v.store.vm_spaces, op.dst, kind)
     return OK
@@ -67,7 +70,9 @@ def _open(v: View, op: CursorOpen | CursorOpenMut, queue: Queue | None) -> Outco
 @predicted
 def cursor_drop(v: View, op: CursorDrop) -> Outcome:
     """The range is free again; what waited is forgotten."""
-    c = v.spaces.cursors.pop(op.cursor)
+    c = v.spaces.cursor(op.cursor)
+    del v.spaces.cursors[op.cursor]
+    v.spaces.touch_space(c.space)
     extract_cursor(v.store.cursors, op.cursor)
     close_place(v, c.place)
     if c.queue is not None:
@@ -78,7 +83,7 @@ def cursor_drop(v: View, op: CursorDrop) -> Outcome:
 @predicted
 def cursor_query(v: View, op: CursorQuery) -> Outcome:
     """The mapping or hole around the cursor, which does not move; an error at the end."""
-    place = v.spaces.cursors[op.cursor].place
+    place = v.spaces.cursor(op.cursor).place
     if place.va >= place.end:
         return ACCESS_DENIED
     entry = look(v, place)
@@ -100,26 +105,26 @@ def _item(v: View, leaf: Leaf) -> dict[str, object]:
 @predicted
 def cursor_find_next(v: View, op: CursorFindNext) -> Outcome:
     """Where the next mapping within `len` begins, or nothing."""
-    place = v.spaces.cursors[op.cursor].place
+    place = v.spaces.cursor(op.cursor).place
     return Ok({"found": None if search(v, place, op.len) is None else place.va})
 
 
 @predicted
 def cursor_jump(v: View, op: CursorJump) -> Outcome:
     """The cursor is at `va`, or where it was when that is out of its range."""
-    return OK if move(v, v.spaces.cursors[op.cursor].place, op.va) else ACCESS_DENIED
+    return OK if move(v, v.spaces.cursor(op.cursor).place, op.va) else ACCESS_DENIED
 
 
 @predicted
 def cursor_virt_addr(v: View, op: CursorVirtAddr) -> Outcome:
     """The cursor's address; nothing changes."""
-    return Ok({"va": v.spaces.cursors[op.cursor].place.va})
+    return Ok({"va": v.spaces.cursor(op.cursor).place.va})
 
 
 @predicted
 def cursor_map(v: View, op: CursorMap) -> Outcome:
     """One more mapping, of an untyped frame: H - 1, P + 1."""
-    c = v.spaces.cursors[op.cursor]
+    c = v.spaces.cursor(op.cursor)
     if c.queue is None:
         return WRONG_TYPE
     kind, _ = v.page(v.store.owner_at(v.store.frames[op.frame]))
@@ -133,9 +138,10 @@ def cursor_map(v: View, op: CursorMap) -> Outcome:
 @predicted
 def cursor_map_iomem(v: View, op: CursorMapIomem) -> Outcome:
     """Mappings of the device's pages; once all are there, the space knows the region."""
-    c = v.spaces.cursors[op.cursor]
+    c = v.spaces.cursor(op.cursor)
     if c.queue is None:
         return WRONG_TYPE
+    v.spaces.touch_space(c.space)
     if op.len % PAGE_SIZE or op.offset % PAGE_SIZE:
         raise Unwinding("len-unaligned")
     if op.offset >= op.size:
@@ -159,7 +165,7 @@ def _sum(v: View, start: int, length: int) -> int:
 @predicted
 def cursor_find_iomem(v: View, op: CursorFindIomem) -> Outcome:
     """The first region that the space ever knew with this address; nothing changes."""
-    c = v.spaces.cursors[op.cursor]
+    c = v.spaces.cursor(op.cursor)
     if c.queue is None:
         return WRONG_TYPE
     for paddr, size in c.space.iomems:
@@ -171,7 +177,7 @@ def cursor_find_iomem(v: View, op: CursorFindIomem) -> Outcome:
 @predicted
 def cursor_unmap(v: View, op: CursorUnmap) -> Outcome:
     """No mapping is left in the bytes; P - 1 each. Flushed before anything is let go of."""
-    c = v.spaces.cursors[op.cursor]
+    c = v.spaces.cursor(op.cursor)
     place, queue = c.place, c.queue
     if queue is None:
         return WRONG_TYPE
@@ -194,7 +200,7 @@ def cursor_unmap(v: View, op: CursorUnmap) -> Outcome:
 @predicted
 def cursor_protect_next(v: View, op: CursorProtectNext) -> Outcome:
     """The next mapping has other flags; nothing is flushed."""
-    c = v.spaces.cursors[op.cursor]
+    c = v.spaces.cursor(op.cursor)
     if c.queue is None:
         return WRONG_TYPE
     covered = change(v, c.place, op.len, (op.set, op.clear, op.cache))
@@ -204,7 +210,7 @@ def cursor_protect_next(v: View, op: CursorProtectNext) -> Outcome:
 @predicted
 def cursor_flusher_issue(v: View, op: CursorFlusherIssue) -> Outcome:
     """One more flush waits."""
-    queue = v.spaces.cursors[op.cursor].queue
+    queue = v.spaces.cursor(op.cursor).queue
     if queue is None:
         return WRONG_TYPE
     if op.kind == "range":
@@ -219,7 +225,7 @@ def cursor_flusher_issue(v: View, op: CursorFlusherIssue) -> Outcome:
 @predicted
 def cursor_flusher_dispatch(v: View, op: CursorFlusherDispatch) -> Outcome:
     """What waits is flushed."""
-    c = v.spaces.cursors[op.cursor]
+    c = v.spaces.cursor(op.cursor)
     if c.queue is None:
         return WRONG_TYPE
     tlb.dispatch(v, c.space, c.queue)
@@ -229,4 +235,4 @@ def cursor_flusher_dispatch(v: View, op: CursorFlusherDispatch) -> Outcome:
 @predicted
 def cursor_flusher_sync(v: View, op: CursorFlusherSync) -> Outcome:
     """Nothing is left to wait for."""
-    return WRONG_TYPE if v.spaces.cursors[op.cursor].queue is None else OK
+    return WRONG_TYPE if v.spaces.cursor(op.cursor).queue is None else OK

@@ -5,8 +5,8 @@ from vmstore.outcome import BORROWED, OK, OUT_OF_BOUND, Outcome
 from vmstore.spaces import VmSpaceEntry, extract_vm_space, insert_vm_space
 from vmstore.view.page_table import drop_tree, new_tree
 from vmstore.view.predict import predicted
+from vmstore.view.spaces import SpaceView
 from vmstore.view.state import View
-from vmstore.view.tables import SpaceView
 
 
 @predicted
@@ -14,7 +14,8 @@ def vmspace_new(v: View, op: VmspaceNew) -> Outcome:
     """A space without mappings, active nowhere."""
     tree = new_tree(v, "user")
     tree.root.shares_kernel = True
-    v.spaces.vm_spaces[op.dst] = SpaceView(op.dst, tree)
+    space = v.spaces.vm_spaces[op.dst] = SpaceView(op.dst, tree)
+    v.spaces.touch_space(space)
     insert_vm_space(v.store.vm_spaces, op.dst, VmSpaceEntry())
     return OK
 
@@ -26,7 +27,10 @@ def vmspace_drop(v: View, op: VmspaceDrop) -> Outcome:
     if space.tree.borrows or any(vio.vm_space == op.vs for vio in store.vm_ios.values()):
         return BORROWED
     extract_vm_space(store.vm_spaces, store.cursors, store.vm_ios, op.vs)
-    _leave(v, v.spaces.vm_spaces.pop(op.vs))
+    del v.spaces.vm_spaces[op.vs]
+    space.handle = None
+    v.spaces.touch_space(space)
+    _leave(v, space)
     return OK
 
 
@@ -45,14 +49,16 @@ def vmspace_activate(v: View, op: VmspaceActivate) -> Outcome:
     if before is space:
         return OK
     spaces.active[here] = space
+    spaces.touch_space(space)
+    spaces.touched.has_cpus = True
     space.active_on.add(here)
     space.owners += 1
     v.store.vm_spaces[op.vs].is_active = True
     if before is not None:
         before.active_on.discard(here)
-        entry = v.store.vm_spaces.get(before.number)
-        if entry is not None:
-            entry.is_active = bool(before.active_on)
+        spaces.touch_space(before)
+        if before.handle is not None:
+            v.store.vm_spaces[before.handle].is_active = bool(before.active_on)
         _leave(v, before)
     root = v.store.owner(space.tree.root.page)
     left = v.store.owner(spaces.roots.get(here, spaces.kernel_root))

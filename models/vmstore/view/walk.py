@@ -8,15 +8,9 @@ from collections.abc import Iterator
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.outcome import BLOCKED, DIVERGES, UNALIGNED_VADDR, CallEnded, Err, Outcome, Unwinding
+from vmstore.view.spaces import HELD
 from vmstore.view.state import View
-from vmstore.view.tables import (
-    WHOLE,
-    Entry,
-    Leaf,
-    Place,
-    Table,
-    Tree,
-)
+from vmstore.view.tables import Entry, Leaf, Place, Table, Tree
 
 
 def open_place(v: View, tree: Tree, start: int, end: int) -> Place | Outcome:
@@ -30,11 +24,12 @@ def open_place(v: View, tree: Tree, start: int, end: int) -> Place | Outcome:
     if start % PAGE_SIZE or end % PAGE_SIZE:
         return UNALIGNED_VADDR
     spaces, g = v.spaces, v.spaces.geometry
-    table = tree.root
+    table, began_in_leaf = tree.root, False
     while table.level > 1 and g.index(start, table.level) == g.index(end - 1, table.level):
         index = g.index(start, table.level)
         entry = table.entries.get(index)
         if isinstance(entry, Leaf):
+            began_in_leaf = True
             break
         if entry is None:
             if table.holder is not None:
@@ -42,7 +37,7 @@ def open_place(v: View, tree: Tree, start: int, end: int) -> Place | Outcome:
             entry = spaces.new_table(v.store, table.level - 1, tree.config)
             spaces.write(table, index, entry)
         table = entry
-    place = Place(tree, table, start, end)
+    place = Place(tree, table, start, end, began_in_leaf=began_in_leaf)
     if table.holder is not None:
         return BLOCKED
     met = [table]
@@ -74,8 +69,8 @@ def _meeting(v: View, table: Table, base: int, start: int, end: int) -> Iterator
 
 def hold(v: View, place: Place, table: Table) -> None:
     """Lock a table for a cursor."""
-    v.spaces.touched.append((table, WHOLE))
     table.holder = place
+    v.spaces.touch(table, HELD)
 
 
 def close_place(v: View, place: Place) -> None:
@@ -88,7 +83,7 @@ def close_place(v: View, place: Place) -> None:
     base = place.start & -g.sizes[place.guard.level + 1]
     for table in (place.guard, *_meeting(v, place.guard, base, place.start, place.end)):
         table.holder = None
-        v.spaces.touched.append((table, WHOLE))
+        v.spaces.touch(table, HELD)
 
 
 def current(v: View, place: Place) -> tuple[Table, int]:
