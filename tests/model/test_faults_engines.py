@@ -79,7 +79,7 @@ def test_a_measurement_goes_on_where_its_record_ends(tmp_path: Path) -> None:
         "[" * 100_000,
         '"nyx-u8-refcount"',
         Hunt.__name__,
-        json.dumps(dict.fromkeys(Hunt.__dataclass_fields__, True)),
+        json.dumps(dict.fromkeys(Hunt.__dataclass_fields__, True)) + "\n",
     ],
 )
 def test_a_line_that_is_no_measurement_is_named(line: str, tmp_path: Path) -> None:
