@@ -9,6 +9,7 @@ from typing import Any, Final
 from vmfuzz.swarm_state import KINDS, RARE, Drawing, Fields, Guard, claim_guard
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.ids import (
+    AccessKind,
     ByteLength,
     CacheChange,
     CachePolicy,
@@ -24,7 +25,7 @@ from vmstore.ids import (
 from vmstore.ops import Declaration, cursor, page_table
 from vmstore.view.tables import Leaf, Place
 
-SPACE_AREAS: Final = ("vm_space", "cursor", "space_io")
+SPACE_AREAS: Final = ("vm_space", "cursor", "space_io", "mmu", "rcu")
 TABLE_AREAS: Final = ("page_table", "pt_cursor")
 _CURSOR: Final = KINDS.index("cursor")
 _PTCURSOR: Final = KINDS.index("ptcursor")
@@ -99,6 +100,7 @@ SPACE_BY_TYPE: Final[dict[object, Callable[[Drawing], Any]]] = {
     CacheChange: _chosen(("keep", "keep", *_CACHES), "WP"),
     TableConfig: _chosen(_CONFIGS, "kernel_full"),
     FlushKind: _chosen(_FLUSHES, "all"),
+    AccessKind: _chosen(("load", "load", "store"), "store"),
 }
 
 

@@ -5,6 +5,7 @@ from vmstore.exec.io_state import IoState
 from vmstore.exec.space_state import SpaceState
 from vmstore.faults import Faults
 from vmstore.node_cells import NodeCells
+from vmstore.tlb_cells import TlbCells
 from vmstore.world import World
 
 Event = tuple[object, ...]
@@ -43,7 +44,7 @@ class CursorMut:
 class Machine:
     """Everything that exec code can reach.
 
-    `cells` and `nodes` are its memory, `spaces` is all there is about address spaces;
+    `cells`, `nodes` and `tlbs` are its memory, `spaces` is all there is about address spaces;
     `frames`, `uniques` and their raw twins map handle ids to slots (a handle is a slot pointer);
     `events` are what the recorder saw in this step; `hazards` are codes of undefined behaviour
     reached and `quirks` the ids of upstream's own live bugs met, until somebody takes them out.
@@ -74,6 +75,7 @@ class Machine:
         "segments",
         "slice_checks_offsets",
         "spaces",
+        "tlbs",
         "top_page_accepted",
         "uniques",
         "world",
@@ -84,6 +86,7 @@ class Machine:
         self.faults = faults
         self.cells = Cells(world)
         self.nodes = NodeCells(world, self.cells)
+        self.tlbs = TlbCells()
         self.spaces = SpaceState(world)
         self.io = IoState(self.cells)
         self.max_paddr = world.max_paddr
