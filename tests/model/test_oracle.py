@@ -107,6 +107,23 @@ segment_to_usegment(segment=s1)
     assert found(strict).signature == "SAFETY.empty-segment-reads-foreign-frame/segment_to_usegment"
 
 
+def test_nothing_runs_after_a_fatal_quirk() -> None:
+    ops = """f0 = frame_from_unused(paddr=0x0)
+pt0 = pt_new(config=kernel)
+pc0 = pt_cursor_open(ptable=pt0, start=0xffffffffffff4000, end=0xfffffffffffff000)
+pt_cursor_map_frame(ptcursor=pc0, frame=f0, flags=0x0, cache=WB)
+pt_cursor_take_next(ptcursor=pc0, len=0x8000)
+pt_cursor_drop(ptcursor=pc0)
+"""
+    _, lenient = play("entries=4 build=release", ops)
+    _, strict = play("entries=4 build=release", ops, strict=True)
+
+    assert lenient.finding is None
+    assert lenient.executed == 5
+    assert lenient.quirks == {"cursor-cuts-outside-its-range": 1}
+    assert found(strict).signature == "SAFETY.cursor-cuts-outside-its-range/pt_cursor_take_next"
+
+
 def test_every_quirk_that_a_campaign_meets_is_listed() -> None:
     met: set[str] = set()
     for profile in PROFILES:

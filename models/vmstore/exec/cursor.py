@@ -161,8 +161,7 @@ def find_next(
         else:
             if fits or not split or (unmap_subtree and faults.nanos_unmap_handler_range):
                 return True
-            part = entry.split_if_mapped_huge(m, node, index)
-            if part is not None:
+            if (part := entry.split_if_mapped_huge(m, node, index)) is not None:
                 _push(c, part)
         work -= 1
         if work < 0:
@@ -226,8 +225,7 @@ def go_to_absent(m: Machine, c: Cursor, level: int) -> None:
         if c.level < level:
             _pop(m, c)
             continue
-        node = _current(c)
-        index = c.geometry.index(c.va, c.level)
+        node, index = _current(c), c.geometry.index(c.va, c.level)
         word = node.word(index)
         if pte.is_child(word):
             child: Node | None = child_node(m, word)
@@ -283,6 +281,8 @@ def take_next(m: Machine, c: Cursor, length: int) -> Fragment | None:
     frames = None
     if pte.is_child(word):
         frames = locking.mark_stray_and_unlock(m, child_node(m, word))
+        if not c.start <= va < c.end:
+            m.quirks.append("cursor-cuts-outside-its-range")
     _forward(m, c)
     return Fragment(c.va if m.faults.take_next_reports_end else va, word, level, frames)
 
