@@ -1,10 +1,12 @@
 """The running system: modelled memory plus the Rust values that a caller's variables would hold."""
 
+from vmstore.arch import U64_MASK
 from vmstore.cells import Cells, ListHead, Slot
 from vmstore.exec.io_state import IoState
 from vmstore.exec.space_state import SpaceState
 from vmstore.faults import Faults
 from vmstore.node_cells import NodeCells
+from vmstore.outcome import Unwinding
 from vmstore.tlb_cells import TlbCells
 from vmstore.world import World
 
@@ -110,3 +112,12 @@ class Machine:
         self.events: list[Event] = []
         self.hazards: list[str] = []
         self.quirks: list[str] = []
+
+    def add(self, address: int, length: int) -> int:
+        """Return the sum. Errors: debug panic when it leaves 64 bits; a release build wraps."""
+        end = address + length
+        if end > U64_MASK:
+            if self.debug:
+                raise Unwinding("overflow")
+            end &= U64_MASK
+        return end
