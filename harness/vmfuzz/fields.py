@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from vmstore.arch import U64_MASK
 from vmstore.ids import (
+    ACCESS_KINDS,
     CACHE_CHANGES,
     CACHE_POLICIES,
     FLUSH_KINDS,
@@ -16,6 +17,7 @@ from vmstore.ids import (
     META_KINDS,
     SCALARS,
     TABLE_CONFIGS,
+    AccessKind,
     BufLength,
     ByteLength,
     ByteOffset,
@@ -183,6 +185,7 @@ CODECS: Final[dict[object, FieldCodec]] = {
     CacheChange: _choice(CACHE_CHANGES),
     TableConfig: _choice(TABLE_CONFIGS),
     FlushKind: _choice(FLUSH_KINDS),
+    AccessKind: _choice(ACCESS_KINDS),
     IoOffset: _ADDRESS,
     IoLength: FieldCodec(parse_number, str, "number"),
     IoVal: FieldCodec(parse_number, hex, "number"),

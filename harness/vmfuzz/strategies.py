@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.geometry import geometry
 from vmstore.ids import (
+    ACCESS_KINDS,
     CACHE_CHANGES,
     CACHE_POLICIES,
     FLUSH_KINDS,
     META_KINDS,
     SCALARS,
     TABLE_CONFIGS,
+    AccessKind,
     BufLength,
     ByteLength,
     ByteOffset,
@@ -102,6 +104,7 @@ def argument(field: Field, world: World) -> st.SearchStrategy[Any]:
         CacheChange: st.sampled_from(CACHE_CHANGES),
         TableConfig: st.sampled_from(TABLE_CONFIGS),
         FlushKind: st.sampled_from(FLUSH_KINDS),
+        AccessKind: st.sampled_from(ACCESS_KINDS),
         IoOffset: io_lengths(),
         IoLength: io_lengths(),
         IoVal: st.integers(0, 3) | st.integers(0, U64_MASK),

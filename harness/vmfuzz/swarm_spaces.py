@@ -8,6 +8,7 @@ from vmfuzz.swarm_cursors import CURSOR, DEVICE, PTCURSOR, mapped_va
 from vmfuzz.swarm_state import KINDS, RARE, SELDOM, Drawing, Fields, Guard, choose, last_of, taken
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.ids import (
+    AccessKind,
     ByteLength,
     CacheChange,
     CachePolicy,
@@ -22,7 +23,7 @@ from vmstore.ids import (
 )
 from vmstore.ops import Declaration, cursor, page_table, vm_space
 
-SPACE_AREAS: Final = ("vm_space", "cursor", "space_io")
+SPACE_AREAS: Final = ("vm_space", "cursor", "space_io", "mmu", "rcu")
 TABLE_AREAS: Final = ("page_table", "pt_cursor")
 _PTABLE: Final = KINDS.index("ptable")
 _VS: Final = KINDS.index("vs")
@@ -157,6 +158,7 @@ SPACE_BY_TYPE: Final[dict[object, Callable[[Drawing], Any]]] = {
     CacheChange: _chosen(("keep", "keep", *_CACHES), "WP"),
     TableConfig: _chosen(_CONFIGS, "kernel_full"),
     FlushKind: _chosen(_FLUSHES, "all"),
+    AccessKind: _chosen(("load", "load", "store"), "store"),
 }
 
 

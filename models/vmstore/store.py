@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from vmstore.arch import PAGE_SIZE
 from vmstore.owner import SlotOwner
 from vmstore.spaces import CursorEntry, RequiresError, VmIoEntry, VmSpaceEntry
+from vmstore.tlb_model import TlbModel
 from vmstore.world import World
 
 # Registries of handles; the raw ones hold forgotten handles. In `Registry` order everywhere.
@@ -49,6 +50,7 @@ class VmStore:
         "raw_uniques",
         "segments",
         "stamp",
+        "tlb_model",
         "touched",
         "unique_frames",
         "vm_ios",
@@ -69,6 +71,7 @@ class VmStore:
         self.vm_spaces: dict[int, VmSpaceEntry] = {}
         self.cursors: dict[int, CursorEntry] = {}
         self.vm_ios: dict[int, VmIoEntry] = {}
+        self.tlb_model = TlbModel()
         self.stamp = 1
         self.touched: list[SlotOwner] = []
         self.fresh: list[tuple[str, int]] = []

@@ -6,7 +6,7 @@ Source: `ostd/src/mm/page_table/cursor/mod.rs`.
 from typing import Final
 
 from vmstore.arch import PAGE_SIZE
-from vmstore.exec import cursor, meta, pte
+from vmstore.exec import cursor, cursor_edit, meta, pte
 from vmstore.exec.entry import Change, leaf_prop
 from vmstore.exec.machine import Machine
 from vmstore.exec.node import child_node, tracked_slot
@@ -123,9 +123,9 @@ def pt_cursor_map_frame(m: Machine, op: PtCursorMapFrame) -> Outcome:
 
 
 def pt_cursor_take_next(m: Machine, op: PtCursorTakeNext) -> Outcome:
-    """Cut out the next mapping or sub-tree and drop it by RCU. Errors: as `cursor.take_next`."""
+    """Cut out the next mapping or sub-tree and drop it by RCU. Errors: as `take_next`."""
     c = m.spaces.ptcursors[op.ptcursor]
-    taken = cursor.take_next(m, c, op.len)
+    taken = cursor_edit.take_next(m, c, op.len)
     if taken is None:
         return NO_FRAGMENT
     va, word, level, frames = taken
@@ -140,7 +140,7 @@ def pt_cursor_take_next(m: Machine, op: PtCursorTakeNext) -> Outcome:
 
 
 def pt_cursor_protect_next(m: Machine, op: PtCursorProtectNext) -> Outcome:
-    """Change the next mapping's property. Errors: as `cursor.protect_next`."""
+    """Change the next mapping's property. Errors: as `protect_next`."""
     change = Change(op.set, op.clear, op.cache)
-    span = cursor.protect_next(m, m.spaces.ptcursors[op.ptcursor], op.len, change)
+    span = cursor_edit.protect_next(m, m.spaces.ptcursors[op.ptcursor], op.len, change)
     return Ok({"range": list(span) if span else None, "calls": 1 if span else 0})

@@ -48,9 +48,11 @@ def _pages(m: Machine, request: int) -> int:
 def _perform(m: Machine, cpu: int, request: int) -> None:
     pages, va = request & _PAGES_MASK, request & ~_PAGES_MASK
     if pages == 1:
-        m.events.append(("tlb_addr", cpu, va >> 12 if m.faults.arceos_flush_wrong_va_bits else va))
+        va = va >> 12 if m.faults.arceos_flush_wrong_va_bits else va
+        m.events.append(("tlb_addr", cpu, va))
     else:
         m.events.append(("tlb_range", cpu, va, va + pages * PAGE_SIZE & U64_MASK))
+    m.tlbs.evict(cpu, va, pages)
 
 
 def issue(m: Machine, queue: OpsStack, request: int, kept: Slot | None = None) -> None:
@@ -104,6 +106,7 @@ def _flush(m: Machine, cpu: int, queue: OpsStack) -> None:
     """Run what is queued on `cpu`, then let go of what was kept. Source: `OpsStack::flush_all`."""
     if queue.flushes_all:
         m.events.append(("tlb_all", cpu))
+        m.tlbs.evict_all(cpu)
     else:
         for request in queue.ops:
             _perform(m, cpu, request)

@@ -8,7 +8,7 @@ from vmstore.outcome import BORROWED, OK, CallEnded, Ok, Outcome, Unwinding
 from vmstore.view.edit import make_room, put
 from vmstore.view.predict import predicted
 from vmstore.view.state import View
-from vmstore.view.tables import PRIV_AVAIL1, Leaf, Place, Prop, Table, Tree, shown
+from vmstore.view.tables import PRIV_AVAIL1, Entry, Leaf, Place, Prop, Table, Tree, shown
 
 MAX_SHOWN_PAGES: Final = 200
 
@@ -26,16 +26,14 @@ def drop_tree(v: View, tree: Tree) -> None:
     v.retire_if_last(owner)
 
 
-def translation(v: View, root: Table, va: int) -> tuple[int, Leaf] | None:
+def translation(v: View, root: Table | None, va: int) -> tuple[int, Leaf] | None:
     """Return the address that `va` is mapped to, with the mapping; None in a hole."""
-    g, table = v.spaces.geometry, root
-    while True:
-        entry = table.entries.get(g.index(va, table.level))
-        if entry is None:
-            return None
-        if isinstance(entry, Leaf):
-            return entry.paddr + va % g.sizes[table.level], entry
-        table = entry
+    g, size = v.spaces.geometry, 0
+    entry: Entry | None = root
+    while isinstance(entry, Table):
+        size = g.sizes[entry.level]
+        entry = entry.entries.get(g.index(va, entry.level))
+    return (entry.paddr + va % size, entry) if entry is not None else None
 
 
 def map_item(v: View, place: Place, paddr: int, level: int, prop: Prop, *, tracked: bool) -> None:

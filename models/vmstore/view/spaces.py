@@ -2,9 +2,7 @@
 
 from typing import Final
 
-from vmstore.arch import U64_MASK
 from vmstore.geometry import Config, config, geometry
-from vmstore.outcome import Unwinding
 from vmstore.owner import SlotOwner
 from vmstore.store import VmStore
 from vmstore.view.tables import Entry, Leaf, Place, Pool, Table, Tree
@@ -193,15 +191,6 @@ class Spaces:
             child.entries[part] = leaf._replace(paddr=leaf.paddr + part * size)
         self.write(table, index, child)
         return child
-
-    def slot_end(self, start: int, size: int, *, debug: bool) -> int:
-        """Return where an entry ends. Errors: debug panic at 2^64; a release build wraps."""
-        end = start + size
-        if end > U64_MASK:
-            if debug:
-                raise Unwinding("overflow")
-            end &= U64_MASK
-        return end
 
 
 def leaf_error(spaces: Spaces, paddr: int, level: int, cache: str) -> str | None:

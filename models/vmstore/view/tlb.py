@@ -64,18 +64,21 @@ def dispatch(v: View, space: SpaceView, queue: Queue) -> None:
         owner.deferred += 1
     for cpu in others:
         v.events.append(("ipi", here, cpu))
-        _show(v, cpu, queue)
+        _flush(v, cpu, queue)
         if queue.kept:
             v.let_go(list(queue.kept))
     if here in space.active_on:
-        _show(v, here, queue)
+        _flush(v, here, queue)
     forget(v, queue)
 
 
-def _show(v: View, cpu: int, queue: Queue) -> None:
+def _flush(v: View, cpu: int, queue: Queue) -> None:
+    tlb = v.store.tlb_model
     if queue.is_all:
         v.events.append(("tlb_all", cpu))
+        tlb.flush_all(cpu)
     for start, pages in queue.spans:
+        tlb.flush(cpu, start, pages)
         if pages == 1:
             v.events.append(("tlb_addr", cpu, start))
         else:

@@ -146,20 +146,14 @@ def cursor_map_iomem(v: View, op: CursorMapIomem) -> Outcome:
         raise Unwinding("len-unaligned")
     if op.offset >= op.size:
         return OK
-    first = _sum(v, op.paddr, op.offset)
+    first = v.add(op.paddr, op.offset)
     last = min(op.size - op.offset, op.len)
-    last = _sum(v, first, last)
+    last = v.add(first, last)
     for paddr in range(first, last, PAGE_SIZE):
         map_item(v, c.place, paddr, 1, (op.flags, op.cache, PRIV_USER), tracked=False)
     if (op.paddr, op.size) not in c.space.iomems:
         c.space.iomems.append((op.paddr, op.size))
     return OK
-
-
-def _sum(v: View, start: int, length: int) -> int:
-    if start + length > U64_MASK and v.debug:
-        raise Unwinding("overflow")
-    return start + length & U64_MASK
 
 
 @predicted
@@ -169,7 +163,7 @@ def cursor_find_iomem(v: View, op: CursorFindIomem) -> Outcome:
     if c.queue is None:
         return WRONG_TYPE
     for paddr, size in c.space.iomems:
-        if paddr <= op.paddr < _sum(v, paddr, size):
+        if paddr <= op.paddr < v.add(paddr, size):
             return Ok({"iomem": {"paddr": paddr, "size": size}, "offset": op.paddr - paddr})
     return Ok({"iomem": None})
 
@@ -181,7 +175,7 @@ def cursor_unmap(v: View, op: CursorUnmap) -> Outcome:
     place, queue = c.place, c.queue
     if queue is None:
         return WRONG_TYPE
-    end = _sum(v, place.va, op.len)
+    end = v.add(place.va, op.len)
     unmapped = 0
     while cut := take(v, place, (end - place.va) & U64_MASK):
         va, level, entry = cut

@@ -101,7 +101,7 @@ def span(v: View, place: Place) -> tuple[int, int]:
     """Return the range of the current entry. Errors: debug panic at 2^64."""
     size = v.spaces.geometry.sizes[place.level]
     start = place.va & -size
-    return start, v.spaces.slot_end(start, size, debug=v.debug)
+    return start, v.add(start, size)
 
 
 def go_on(v: View, place: Place) -> None:
