@@ -21,7 +21,7 @@ from vmstore.ids import (
     Vaddr,
     VaddrEnd,
 )
-from vmstore.ops import Declaration, cursor, page_table, vm_space
+from vmstore.ops import Declaration, cursor, mmu, page_table, rcu, vm_space
 
 SPACE_AREAS: Final = ("vm_space", "cursor", "space_io", "mmu", "rcu")
 TABLE_AREAS: Final = ("page_table", "pt_cursor")
@@ -201,6 +201,19 @@ def _has_no_cursor(g: Drawing) -> bool:
     return not (g.pools[CURSOR] or g.pools[PTCURSOR]) or g.draw() >= RARE
 
 
+def _something_waits(g: Drawing) -> bool:
+    """Return whether ending a grace period would end references, or rarely that it is tried."""
+    return bool(g.spaces.waiting and _has_no_cursor(g)) or g.draw() >= RARE
+
+
+def _runs_a_space(g: Drawing) -> bool:
+    """Aim at what the current CPU runs, or now and then at nothing."""
+    spaces = g.spaces
+    space = spaces.active.get(spaces.cpu)
+    g.root, g.base = space.tree.root if space is not None else None, 0
+    return space is not None or g.draw() >= RARE
+
+
 def _device(g: Drawing) -> int:
     choice = g.draw()
     if choice < SELDOM:
@@ -218,6 +231,8 @@ _UNUSED_SPACE: Final[Guard] = choose(_VS, lambda g, vs: not g.spaces.vm_spaces[v
 _UNUSED_TABLE: Final[Guard] = choose(_PTABLE, lambda g, pt: not g.spaces.trees[pt].borrows)
 _GUARDS: Final[dict[type, Guard]] = {
     vm_space.CpuSet: _has_no_cursor,
+    rcu.RcuSync: _something_waits,
+    mmu.Access: _runs_a_space,
     vm_space.VmspaceDrop: _UNUSED_SPACE,
     page_table.PtDrop: _UNUSED_TABLE,
     cursor.CursorMap: swarm_cursors.CAN_MAP,
@@ -270,7 +285,7 @@ def space_plan(
         special = {"va": swarm_cursors.va_inside, "len": swarm_cursors.length_inside}
     elif declaration.area == "space_io":
         special = {"va": _walked_va, "len": _user_length}
-    elif op is page_table.PtPageWalk:
+    elif op in {page_table.PtPageWalk, mmu.Access}:
         special = {"va": _walked_va}
     elif op is page_table.PtLargestPages:
         special = {"va": _valid_va, "paddr": _tiled_paddr, "len": _tiled_length}

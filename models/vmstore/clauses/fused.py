@@ -103,7 +103,7 @@ def slot_holds(state: State, view: View, slot: Slot, owner: SlotOwner) -> bool:
         return False
     page = view.pages.get(index)
     if page is None:
-        if owner.usage != "PageTable" or vtable != "pt":
+        if owner.usage != "PageTable" or vtable != "pt" or slot.val:
             return False
     elif page[0] != vtable or page[1] != slot.val or owner.usage != "Frame":
         return False
