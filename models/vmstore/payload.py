@@ -9,6 +9,7 @@ SCALAR_SIZE: Final[dict[Scalar, int]] = {ty: 1 << at for at, ty in enumerate(SCA
 _SHOWN: Final = 96  # bytes; longer contents are shown by length and hash
 _STEP: Final = 7
 _PERIOD: Final = bytes(_STEP * k & 0xFF for k in range(256))
+_INVERSE: Final = pow(_STEP, -1, 256)  # byte `seed * _INVERSE` of the period is `seed`
 _FNV_OFFSET: Final = 0xCBF29CE484222325
 _FNV_PRIME: Final = 0x100000001B3
 _U64_MASK: Final = (1 << 64) - 1
@@ -16,8 +17,8 @@ _U64_MASK: Final = (1 << 64) - 1
 
 def pattern(seed: int, length: int) -> bytes:
     """Return `length` bytes of which byte k is `(seed + 7 k) mod 256`."""
-    period = bytes((byte + seed) & 0xFF for byte in _PERIOD)
-    return (period * (length // 256 + 1))[:length]
+    first = seed * _INVERSE & 0xFF
+    return (_PERIOD * (length // 256 + 2))[first : first + length]
 
 
 def scalar_bytes(ty: Scalar, val: int) -> bytes:

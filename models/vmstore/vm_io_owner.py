@@ -25,16 +25,18 @@ class MemView:
 
     def translates(self, start: int, end: int) -> bool:
         """Return whether every byte of `[start, end)` is in a mapping. Source: `addr_transl`."""
+        if start >= end:
+            return True
         at = start
         for first, last in sorted(self.mappings):
             if first <= at < last:
                 at = last
-        return start >= end or at >= end
+        return at >= end
 
     def is_disjoint(self) -> bool:
         """Return whether no two mappings overlap. Source: `mappings_are_disjoint`."""
         ordered = sorted(self.mappings)
-        return all(a[1] <= b[0] for a, b in pairwise(ordered))
+        return len(ordered) < 2 or all(a[1] <= b[0] for a, b in pairwise(ordered))
 
 
 @dataclass(slots=True)

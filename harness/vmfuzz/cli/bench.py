@@ -131,7 +131,8 @@ def _told(done: "Hunt") -> str:
 
 
 def _show_hunts(hunts: "list[Hunt]", limit: float) -> None:
-    table = Table("bug", "seconds", "steps", "under its clause", "signature", box=None)
+    table = Table("bug", "seconds", "steps", "named after", "signature", box=None, pad_edge=False)
+    table.columns[0].no_wrap = True
     for column in table.columns[1:4]:
         column.justify = "right"
     for done in hunts:

@@ -107,4 +107,4 @@ def _is_lent(v: View, owner: VmIoOwner) -> bool:
 
 def judge(out: Outcome, allowed: Outcome) -> Outcome | None:
     """Return what was allowed instead of `out`, None if `out` is it."""
-    return None if out == allowed else allowed
+    return None if out is allowed or out == allowed else allowed
