@@ -1,7 +1,8 @@
 """The contracts of the cursor calls of an address space, on the view of a cursor.
 
 Source: `Cursor` and `CursorMut` of `VmSpace` in the seed documents. Each requires is stronger than
-what the code checks, so that where it holds, the call returns.
+what the code checks, so that where it holds, the call returns, with one exception: `map` is to
+replace what is mapped, and upstream panics.
 """
 
 from vmstore.arch import PAGE_SIZE
