@@ -23,6 +23,8 @@ from vmstore.ghost.of_view import (
 )
 from vmstore.ghost.segment import (
     SegmentOwner,
+    clone_ensures,
+    clone_requires,
     kernel_mem_view_covers,
     mint_seg_obligations,
     obligations,
@@ -336,6 +338,34 @@ def test_segment_calls_do_what_their_specification_says(first: int) -> None:
                 assert full or not isinstance(session.outcome, Abort)
                 seen["saturated" if full else "shared"] += 1
     assert all(seen[name] for name in ("minted", "refused", "split", "shared"))
+
+
+@pytest.mark.parametrize("ledger", ["exact", "literal"])
+def test_where_a_segment_can_be_cloned_it_is(ledger: str) -> None:
+    cloned = refused = 0
+    for seed in range(60):
+        rng = Random(seed)
+        session = Session(World(frames=6, rc_max=4, pt_frames=0, overrides=(("ledger", ledger),)))
+        made(session, "segment_from_unused", dst=0, start=0, end=4 * P)
+        while not session.is_over:
+            page = rng.randrange(4) * P
+            made(session, "frame_from_in_use", dst=session.steps, paddr=page)
+            if session.is_over or rng.random() < 0.6:
+                continue
+            is_met = clone_requires(session.view, 0, 4 * P)
+            before = obligations(session.view.store)
+            outcome = made(session, "segment_clone", dst=session.steps, segment=0)
+            if is_met:
+                assert outcome is OK
+                segments = session.view.store.segments
+                after = obligations(session.view.store)
+                holds = clone_ensures(before, after, segments[0], segments[session.steps - 1])
+                assert holds == (ledger == "literal")
+            cloned += is_met
+            refused += not is_met
+    assert cloned > 10
+    assert refused > 10
+    assert not clone_requires(session.view, 0, 9 << 40)
 
 
 def test_a_saturated_page_of_a_slice_is_found() -> None:

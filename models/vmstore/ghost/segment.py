@@ -39,6 +39,25 @@ def page_in_range_saturated(v: View, start: int, first: int, last: int) -> bool:
     return any(v.count_word(v.store.owner(frame_idx_at(start, j))) >= v.rc_max for j in pages)
 
 
+def clone_requires(v: View, start: int, end: int) -> bool:
+    """Return whether a segment can be cloned: each page is there, counted, and not near saturation.
+
+    One reference below the maximum the code still clones; this does not allow it (AX-27).
+    """
+    owner = SegmentOwner(start, end)
+    if not owner.inv(v.max_paddr):
+        return False
+    pages = [v.store.owner(index) for index in owner.pages()]
+    return all(page.parked and 0 < v.count_word(page) < v.rc_max - 1 for page in pages)
+
+
+def clone_ensures(
+    old: Obligations, new: Obligations, source: tuple[int, int], made: tuple[int, int]
+) -> bool:
+    """Return whether a clone has its source's range, and the ledger did not move (G3)."""
+    return source == made and old == new
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentOwner:
     """The pages that a segment holds one reference on: `[start, end)`."""
