@@ -16,6 +16,7 @@ from vmstore.ghost.mem_view import MemView
 from vmstore.ghost.mem_view_wf import FORMULAS, Formula
 from vmstore.ghost.of_view import (
     formula_of,
+    global_mem_view,
     kernel_mem_view,
     space_mem_view,
     vm_io_owner,
@@ -160,6 +161,24 @@ def is_aliased(owner: VmSpaceOwner, va: int) -> bool:
     assert owner.mem_view is not None
     bases = [m.pa_start for m in owner.mem_view.mappings]
     return bases.count(owner.mem_view.addr_transl(va)[0]) > 1  # type: ignore[index]  # mapped
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_space_and_all_of_memory_are_well_formed_but_for_aliases(seed: int) -> None:
+    session = mapped_spaces(seed)
+    for vs in session.view.store.vm_spaces:
+        memory, whole = global_mem_view(session.view, vs), space_mem_view(session.view, vs)
+        bases = [m.pa_start for m in memory.pt_mappings]
+        expected = ["GMV.4"] if len(set(bases)) < len(bases) else []
+
+        assert memory.broken(session.view.max_paddr) == expected
+        for va in sorted(m.va_start for m in memory.pt_mappings):
+            memory = memory.tlb_soft_fault(va + 5)
+            assert memory.addr_transl(va + 7) == (
+                space_mem_view(session.view, vs).addr_transl(va + 7)
+            )
+        assert memory.tlb_mappings == memory.pt_mappings
+        assert "GMV.2" not in memory.broken(session.view.max_paddr)
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from vmstore.arch import LINEAR_BASE, PAGE_SIZE
 from vmstore.ghost.cursor_view import CursorView
 from vmstore.ghost.frame_contents import FrameContents
+from vmstore.ghost.global_mem_view import GlobalMemView
 from vmstore.ghost.mapping import Mapping
 from vmstore.ghost.mem_view import MemView
 from vmstore.ghost.mem_view_wf import Formula
@@ -43,6 +44,17 @@ def space_mem_view(v: View, vs: int) -> MemView:
     root = v.spaces.vm_spaces[vs].tree.root
     mapped = frozenset(m for m in table_mappings(v, root, 0) if m.pa_end <= v.max_paddr)
     return MemView(mapped, {m.pa_start: _contents(v, m.pa_start, m.page_size) for m in mapped})
+
+
+def global_mem_view(v: View, vs: int, cached: frozenset[Mapping] = frozenset()) -> GlobalMemView:
+    """Return a live space with all of memory; `cached` are the translations in use, if any.
+
+    Ensures: `broken()` is empty, but for a frame with two mappings (AX-42).
+    """
+    view = space_mem_view(v, vs)
+    mapped = {pa for m in view.mappings for pa in range(m.pa_start, m.pa_end, PAGE_SIZE)}
+    unmapped = frozenset(range(0, v.max_paddr, PAGE_SIZE)) - mapped
+    return GlobalMemView(view.mappings, cached, unmapped, view.memory)
 
 
 def kernel_mem_view(v: View, start: int, end: int) -> MemView:
