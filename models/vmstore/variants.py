@@ -150,6 +150,16 @@ VARIANTS: Final = (
         text="32 pages that wait are flushed as everything, or 33 requests or a longer range",
         source="tlb::OpsStack::push",
     ),
+    Variant(
+        "mem_view_wf",
+        ("literal", "disjoint-views"),
+        ostd="disjoint-views",
+        vostd="literal",
+        seed="literal",
+        text="a space's owner is well-formed as written, which no mapped memory with a writer is"
+        " (AX-39), or iff each view is a part of the total one and no page of a writer in another",
+        source="VmSpaceOwner::mem_view_wf; seed 004",
+    ),
 )
 
 VARIANT_BY_NAME: Final = {variant.name: variant for variant in VARIANTS}
