@@ -116,7 +116,7 @@ class SwarmConfig:
     def __init__(self, rng: Random, world: World, families: tuple[str, ...] = FAMILIES) -> None:
         themes = _themes(rng, families)
         self.world = world
-        self.pages = _page_pool(rng, world, has_tables="table" in themes)
+        self.pages = _page_pool(rng, world, themes)
         self.vas = _address_pool(rng, world)
         self.plans = _enabled(rng, themes)
         self.kinds: list[str] = rng.sample(META_KINDS, rng.randint(1, 3))
@@ -163,16 +163,19 @@ class SwarmTrace(Drawing):
         return op
 
 
-def _page_pool(rng: Random, world: World, *, has_tables: bool) -> list[int]:
-    """Return a few pages: a short run, some stray ones, now and then the top or the node pool."""
-    first = rng.randrange(world.frames)
-    pages = [(first + i) % world.frames for i in range(rng.randint(1, 5))]
+def _page_pool(rng: Random, world: World, themes: list[str]) -> list[int]:
+    """Return a few pages: a short run, some stray ones, now and then the top or the node pool.
+
+    A mapping keeps its page, so that spaces need more of them.
+    """
+    first, run = rng.randrange(world.frames), (4, 10) if "space" in themes else (1, 5)
+    pages = [(first + i) % world.frames for i in range(rng.randint(*run))]
     pages += [rng.randrange(world.frames) for _ in range(rng.randint(0, 3))]
     if rng.random() < 0.25:
         pages.append(world.pages - 1)
     if rng.random() < 0.25:
         pages.append(rng.randrange(world.pages))
-    if has_tables and world.pages > world.frames and rng.random() < 0.5:
+    if "table" in themes and world.pages > world.frames and rng.random() < 0.5:
         pages.append(min(world.frames + world.kernel_nodes + rng.randrange(3), world.pages - 1))
     return pages
 
@@ -208,7 +211,8 @@ def _enabled(rng: Random, themes: list[str]) -> list[OpPlan]:
         names |= _chosen(rng, SPACE_AREAS, _SPACE_MOST) | set(_SPACE_NEEDS)
     if "table" in themes:
         names |= _chosen(rng, TABLE_AREAS, _TABLE_MOST) | set(_TABLE_NEEDS)
-        names |= {"frame_from_in_use"} if rng.random() < 0.5 else set()  # of a table's page
+    if names & {"cursor_map", "pt_cursor_map_frame"} and rng.random() < 0.6:
+        names.add("frame_from_in_use")  # of what is mapped, or of a table's page
     if "io" in themes:
         names |= _chosen(rng, IO_AREAS, _IO_SOURCES)
     for name in sorted(names):

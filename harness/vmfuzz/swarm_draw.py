@@ -190,6 +190,12 @@ def _builder(make: type, fields: tuple[Callable[[Drawing], Any], ...]) -> Callab
     if len(fields) == 3:
         one, two, three = fields
         return lambda g: make(one(g), two(g), three(g))
+    if len(fields) == 4:
+        one, two, three, four = fields
+        return lambda g: make(one(g), two(g), three(g), four(g))
+    if len(fields) == 5:
+        one, two, three, four, five = fields
+        return lambda g: make(one(g), two(g), three(g), four(g), five(g))
     return lambda g: make(*[generate(g) for generate in fields])
 
 

@@ -14,9 +14,9 @@ KINDS: Final = tuple(kind.name for kind in HANDLE_KINDS.values())
 NOTHING: Final = len(KINDS)
 RARE: Final = 247  # a byte at or above takes a boundary value instead of a useful one
 SELDOM: Final = 255  # a byte at or above takes what mostly ends the trace
-_ENOUGH: Final = 5  # live handles of a kind at which claiming more becomes rare
-_TABLE_USERS: Final = frozenset({"vs", "ptable", "cursor", "ptcursor"})  # each takes page tables
-_ENOUGH_TABLES: Final = 3  # the same for these
+_USUALLY_ENOUGH: Final = 5  # live handles of a kind at which claiming more becomes rare
+# Those that take page tables, of which there are few, or locks on them.
+_ENOUGH: Final = {"vs": 3, "ptable": 3, "cursor": 2, "ptcursor": 2}
 _LOOKS: Final = 4  # handles looked at for one that suits
 _BYTES_PER_OP: Final = 24
 
@@ -132,7 +132,7 @@ def choose(kind: int, suits: Callable[[Drawing, int], bool]) -> Guard:
 
 def claim_guard(kind: int) -> Guard:
     """Return a guard that makes claiming more of a kind rare once enough is live."""
-    enough = _ENOUGH_TABLES if KINDS[kind] in _TABLE_USERS else _ENOUGH
+    enough = _ENOUGH.get(KINDS[kind], _USUALLY_ENOUGH)
 
     def wants_more(g: Drawing) -> bool:
         return len(g.pools[kind]) < enough or g.draw() < 32

@@ -52,6 +52,11 @@ _WEIGHTS: Final[dict[type, int]] = {
     page_table.PtDrop: 1,
     page_table.PtLargestPages: 1,
     vm_space.VmspaceDrop: 1,
+    vm_space.VmspaceActivate: 2,
+    cursor.CursorOpen: 2,
+    cursor.CursorDrop: 2,
+    page_table.PtCursorOpen: 2,
+    page_table.PtCursorDrop: 2,
 }
 
 

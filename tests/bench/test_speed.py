@@ -15,6 +15,7 @@ def test_checking_costs_little_and_does_not_grow_with_memory() -> None:
     if is_installed():
         assert report.ratios["atheris_vs_hypothesis"] >= 20
     assert report.rates["swarm.frame_ops"] > 10_000
+    assert report.rates["swarm.space_ops"] > 0.25 * report.rates["swarm.frame_ops"]
 
 
 def test_the_recorded_traces_run_the_same_unchecked() -> None:

@@ -24,7 +24,7 @@ _TEXTS = {
     "incremental_vs_full.16384": "a full check over an incremental one, 16,384 frames",
     "cost_262144_vs_64": "a swarm step with 262,144 frames over one with 64",
     "atheris_vs_hypothesis": "atheris over the Hypothesis machine, steps per second",
-    "swarm_vs_hypothesis": "swarm over the Hypothesis machine, steps per second",
+    "swarm_vs_hypothesis": "swarm over the Hypothesis machine, all ops, steps per second",
 }
 
 
