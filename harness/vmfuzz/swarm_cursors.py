@@ -155,8 +155,8 @@ def _level(g: Drawing, place: Place) -> int:
 
 
 def _is_hole(g: Drawing, place: Place, level: int) -> bool:
-    """Return whether nothing stands where a page of `level` would be mapped."""
-    if place.va >= place.end or level > place.guard.level:
+    """Return whether nothing is in the way where a page of `level` would be mapped."""
+    if place.va >= place.end or level > place.guard.level - (not g.spaces.maps_at_guard):
         return False
     index_of, table = g.spaces.geometry.index, place.guard
     while True:
@@ -164,7 +164,7 @@ def _is_hole(g: Drawing, place: Place, level: int) -> bool:
         if entry is None:
             return True
         if isinstance(entry, Leaf) or table.level <= level:
-            return False
+            return g.spaces.replaces_mappings
         table = entry
 
 
@@ -191,9 +191,28 @@ def mapped_paddr(g: Drawing) -> int:
     return g.pages[choice % len(g.pages)] * PAGE_SIZE & -size
 
 
-def device_length(g: Drawing) -> int:
+def _device(g: Drawing) -> int:
+    choice = g.draw()
+    if choice < SELDOM:
+        return DEVICE + choice % 4 * PAGE_SIZE
+    return (U64_MASK & ~0xFFF, 1)[choice % 2]
+
+
+def _device_offset(g: Drawing) -> int:
+    choice = g.draw()
+    return choice % 3 * PAGE_SIZE if choice < SELDOM else 0x800
+
+
+def _device_length(g: Drawing) -> int:
     """Draw a length of device memory that the cursor's range has room for, mostly."""
     choice, place = g.draw(), g.place
     assert place is not None
     left = max(0, place.end - place.va)
     return min(left, choice % 3 * PAGE_SIZE) if choice < SELDOM else left + choice
+
+
+DEVICE_FIELDS: Final[dict[str, Callable[[Drawing], int]]] = {
+    "paddr": _device,
+    "len": _device_length,
+    "offset": _device_offset,
+}

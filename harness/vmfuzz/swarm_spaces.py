@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from vmfuzz import swarm_cursors
-from vmfuzz.swarm_cursors import CURSOR, DEVICE, PTCURSOR, mapped_va
+from vmfuzz.swarm_cursors import CURSOR, PTCURSOR, mapped_va
 from vmfuzz.swarm_state import KINDS, RARE, SELDOM, Drawing, Fields, Guard, choose, last_of, taken
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.ids import (
@@ -214,18 +214,6 @@ def _runs_a_space(g: Drawing) -> bool:
     return space is not None or g.draw() >= RARE
 
 
-def _device(g: Drawing) -> int:
-    choice = g.draw()
-    if choice < SELDOM:
-        return DEVICE + choice % 4 * PAGE_SIZE
-    return (U64_MASK & ~0xFFF, 1)[choice % 2]
-
-
-def _device_offset(g: Drawing) -> int:
-    choice = g.draw()
-    return choice % 3 * PAGE_SIZE if choice < SELDOM else 0x800
-
-
 _ACTIVE_HERE: Final[Guard] = choose(_VS, _is_active_here)
 _UNUSED_SPACE: Final[Guard] = choose(_VS, lambda g, vs: not g.spaces.vm_spaces[vs].tree.borrows)
 _UNUSED_TABLE: Final[Guard] = choose(_PTABLE, lambda g, pt: not g.spaces.trees[pt].borrows)
@@ -261,11 +249,6 @@ _MAPS: Final = frozenset(
         page_table.PtCursorMapFrame,
     }
 )
-_DEVICE_FIELDS: Final[dict[str, Callable[[Drawing], int]]] = {
-    "paddr": _device,
-    "len": swarm_cursors.device_length,
-    "offset": _device_offset,
-}
 
 
 def _both(first: Guard | None, then: Guard) -> Guard:
@@ -292,7 +275,7 @@ def space_plan(
     if op in _MAPS:
         special["paddr"] = swarm_cursors.mapped_paddr
     if op in {cursor.CursorMapIomem, cursor.CursorFindIomem}:
-        special |= _DEVICE_FIELDS
+        special |= swarm_cursors.DEVICE_FIELDS
     if declaration.area == "space_io":
         special["vs"], guard = last_of(_VS), _both(guard, _ACTIVE_HERE)
     elif op in _GUARDS:

@@ -34,6 +34,31 @@ QUIRKS: Final = (
         "Frame::reference_count asserts < REF_COUNT_MAX, inc_ref_count allows it",
     ),
     Quirk(
+        "exact-huge-range-guard-too-low",
+        "a range of exactly one huge page cannot map that page: its guard is a level below",
+        "asterinas issue 3731",
+    ),
+    Quirk(
+        "map-over-empty-table",
+        "a huge page cannot be mapped where a table without entries was left behind",
+        "CursorMut::map asserts that the entry is absent",
+    ),
+    Quirk(
+        "map-panic-leaks-frame",
+        "a property or address that cannot be encoded loses the frame's reference for ever",
+        "Entry::replace encodes after it has counted the entry",
+    ),
+    Quirk(
+        "iomem-mapped-but-unrecorded",
+        "device memory that reaches beyond the range stays mapped, and its region unknown",
+        "CursorMut::map_iomem records the region last",
+    ),
+    Quirk(
+        "search-never-ends",
+        "at the end of the address space a release build's search goes on at 0 for ever",
+        "Cursor::find_next_impl moves to an end that wraps",
+    ),
+    Quirk(
         "cursor-cuts-outside-its-range",
         "past the kernel's last entry a release build's cursor goes on at 0, and takes out tables"
         " that lie in the ranges of others",

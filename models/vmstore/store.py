@@ -48,6 +48,7 @@ class VmStore:
         "raw_frames",
         "raw_segments",
         "raw_uniques",
+        "rc_max",
         "segments",
         "stamp",
         "tlb_model",
@@ -60,6 +61,7 @@ class VmStore:
     def __init__(self, world: World) -> None:
         self.kernel = (world.frames, world.frames + world.kernel_nodes, 1 + world.cpus)
         self.extracts_slots = world.variant("slot_presence") == "extracted"
+        self.rc_max = world.rc_max
         self.ledger_is_exact = world.variant("ledger") == "exact"
         self.owners: dict[int, SlotOwner] = {}
         self.frames: dict[int, int] = {}

@@ -17,7 +17,7 @@ Lender = tuple[Literal["frame", "segment", "buf", "vs"], int]  # the handle that
 
 
 @dataclass(slots=True)
-class MemView:
+class VmIoMemView:
     """The mappings through which a kernel handle sees its bytes: ranges, end exclusive."""
 
     kind: Literal["ReadView", "WriteView"]
@@ -52,7 +52,7 @@ class VmIoOwner:
     lender: Lender
     is_fallible: bool
     is_kernel: bool
-    view: MemView | None = None
+    view: VmIoMemView | None = None
 
     @property
     def remain(self) -> int:

@@ -12,6 +12,7 @@ from random import Random
 from statistics import median
 from time import process_time
 
+from vmfuzz.bench.mapped import cost_of_mappings
 from vmfuzz.engines.hypothesis_engine import HypothesisEngine
 from vmfuzz.engines.interface import Plan, Progress
 from vmfuzz.engines.registry import installed_engines
@@ -73,6 +74,8 @@ def measure(rounds: int = 3, say: Callable[[str], None] = lambda _text: None) ->
     ratios["incremental_vs_full.16384"] = full_over_incremental(16_384, traces[:1])
     say("262,144 frames against 64")
     ratios["cost_262144_vs_64"] = cost_of_size(262_144, rounds)
+    say("20,000 mapped pages against 10")
+    ratios["cost_20000_mapped_vs_10"] = cost_of_mappings(20_000, rounds)
     return SpeedReport(
         rates={name: round(value) for name, value in rates.items()},
         ratios={name: round(value, 2) for name, value in sorted(ratios.items())},

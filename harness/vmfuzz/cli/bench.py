@@ -23,6 +23,7 @@ _TEXTS = {
     "incremental_vs_full.64": "a full check over an incremental one, 64 frames",
     "incremental_vs_full.16384": "a full check over an incremental one, 16,384 frames",
     "cost_262144_vs_64": "a swarm step with 262,144 frames over one with 64",
+    "cost_20000_mapped_vs_10": "a step on a space with 20,000 mapped pages over one with 10",
     "atheris_vs_hypothesis": "atheris over the Hypothesis machine, steps per second",
     "swarm_vs_hypothesis": "swarm over the Hypothesis machine, all ops, steps per second",
 }

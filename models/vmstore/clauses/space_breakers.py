@@ -54,7 +54,7 @@ _SCENE: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("access", {"va": _P + 8, "kind": "store"}),
     ("cursor_open", {"dst": 1, "vs": 1, "start": 0, "end": _P}),
     ("pt_new", {"dst": 0, "config": "test"}),
-    ("pt_cursor_open_mut", {"dst": 1, "ptable": 0, "start": 0, "end": 8 * _P}),
+    ("pt_cursor_open_mut", {"dst": 1, "ptable": 0, "start": 0, "end": 32 * _P}),
     ("pt_cursor_map", {"ptcursor": 1, "paddr": 4 * _P, "level": 2, **_RW}),
     ("pt_cursor_drop", {"ptcursor": 1}),
     ("pt_cursor_open_mut", {"dst": 0, "ptable": 0, "start": 0, "end": _P}),

@@ -145,6 +145,7 @@ def find_next(
                 push(c, part)
         work -= 1
         if work < 0:
+            m.quirks.append("search-never-ends")
             raise OutOfWork
     if not faults.find_next_overshoots_barrier:
         c.va = min(c.va, c.end)
@@ -172,13 +173,15 @@ def remaining(m: Machine, c: Cursor) -> int:
 def jump(m: Machine, c: Cursor, va: int) -> bool:
     """Move to `va`, up only as far as the node that covers it. Returns False outside the barrier.
 
-    Errors: panic unless `va` is page aligned, which is checked first.
+    Errors, in order: panic unless `va` is page aligned, where it would leave the guard node, which
+    it never does within its range (but with variant jump_from_end=panics).
     """
     if va % PAGE_SIZE != 0 and not m.faults.jump_misaligned_contract:
         raise Unwinding("va-unaligned")
     if not c.start <= va < c.end:
         return False
-    if (c.va == c.end and not m.faults.jump_back_pops_guard) or m.faults.jump_climbs_to_guard:
+    may_climb = m.spaces.jumps_from_end and not m.faults.jump_back_pops_guard
+    if (c.va == c.end and may_climb) or m.faults.jump_climbs_to_guard:
         while c.level < c.guard_level:
             pop(m, c)
         c.va = va
@@ -191,4 +194,6 @@ def jump(m: Machine, c: Cursor, va: int) -> bool:
         if start <= va and va - start < size:
             c.va = va
             return True
+        if c.level == c.guard_level and not m.spaces.jumps_from_end:
+            raise Unwinding("level-at-guard")
         pop(m, c)

@@ -32,10 +32,12 @@ def go_to_absent(m: Machine, c: Cursor, level: int) -> None:
     The first half of `map`: after it the item is moved into the entry, whatever happens.
     Requires: the checks of `check_map` hold.
     Errors, in order: panic when climbing over the guard node, without memory, where something is
-    mapped or a table stands; what was created or split stays.
+    mapped or a table stands (variant map_over=panics); what was created or split stays.
     """
     while c.level != level:
         if c.level < level:
+            if c.level == c.guard_level:
+                m.quirks.append("exact-huge-range-guard-too-low")
             pop(m, c)
             continue
         node, index = current(c), c.geometry.index(c.va, c.level)
@@ -51,8 +53,11 @@ def go_to_absent(m: Machine, c: Cursor, level: int) -> None:
         if child is not None:
             push(c, child)
     word = current(c).word(c.geometry.index(c.va, level))
-    if not pte.is_absent(word) and not m.faults.map_over_loses_old:
-        raise Unwinding("map-over-mapping")
+    if pte.is_absent(word) or m.faults.map_over_loses_old or m.spaces.replaces_mappings:
+        return
+    if pte.is_child(word) and not child_node(m, word).children:
+        m.quirks.append("map-over-empty-table")
+    raise Unwinding("map-over-mapping")
 
 
 def check_inside(c: Cursor) -> None:
@@ -65,7 +70,7 @@ def check_map(m: Machine, c: Cursor, level: int) -> None:
     """Check that an item of `level` has its place at `va`.
 
     Errors, in order: panic for a level that is not mapped, a misaligned `va`, a page that does not
-    fit into the rest of the barrier.
+    fit into the rest of the barrier, the guard's level (variant map_level=below-guard).
     """
     if not 1 <= level <= c.config.highest_level:
         raise Unwinding("level-unsupported")
@@ -74,30 +79,49 @@ def check_map(m: Machine, c: Cursor, level: int) -> None:
         raise Unwinding("va-unaligned-for-level")
     if size > remaining(m, c) and not (m.faults.map_end_wrap and c.va + size > U64_MASK):
         raise Unwinding("map-beyond-barrier")
+    if level >= c.guard_level and not m.spaces.maps_at_guard:
+        raise Unwinding("level-at-guard")
 
 
-def put(m: Machine, c: Cursor, paddr: int, prop: Prop) -> None:
-    """Map in the current, absent entry and move past it. The second half of `map`.
+def put(m: Machine, c: Cursor, paddr: int, prop: Prop, *, owns: bool) -> Fragment | None:
+    """Map in the current entry and move past it; return what was there.
 
-    Errors: those of `entry.store_leaf`; the item is lost then.
+    The second half of `map`. Requires: the entry is absent, or variant map_over=replaces.
+    Errors: those of `entry.new_leaf`; the item, which `owns` a reference or not, is lost then.
     """
-    entry.store_leaf(m, current(c), c.geometry.index(c.va, c.level), paddr, prop)
+    node, index = current(c), c.geometry.index(c.va, c.level)
+    try:
+        leaf = entry.new_leaf(m, node, paddr, prop)
+    except Unwinding:
+        if owns:
+            m.quirks.append("map-panic-leaks-frame")
+        raise
+    taken = None
+    if not pte.is_absent(node.word(index)) and not m.faults.map_over_loses_old:
+        taken = _cut(m, c)
+    m.nodes.store(node, index, leaf)
     forward(m, c)
+    return taken
 
 
 def take_next(m: Machine, c: Cursor, length: int) -> Fragment | None:
     """Cut out the next leaf, or sub-tree that fits, and move past it. Errors: as `find_next`."""
     if not find_next(m, c, length, unmap_subtree=True, split=True):
         return None
-    va, level = c.va, c.level
-    word = entry.clear(m, current(c), c.geometry.index(va, level))
+    taken = _cut(m, c)
+    forward(m, c)
+    return taken._replace(va=c.va) if m.faults.take_next_reports_end else taken
+
+
+def _cut(m: Machine, c: Cursor) -> Fragment:
+    """Make the current entry absent and return what it was."""
+    word = entry.clear(m, current(c), c.geometry.index(c.va, c.level))
     frames = None
     if pte.is_child(word):
         frames = locking.mark_stray_and_unlock(m, child_node(m, word))
-        if not c.start <= va < c.end:
+        if not c.start <= c.va < c.end:
             m.quirks.append("cursor-cuts-outside-its-range")
-    forward(m, c)
-    return Fragment(c.va if m.faults.take_next_reports_end else va, word, level, frames)
+    return Fragment(c.va, word, c.level, frames)
 
 
 def protect_next(m: Machine, c: Cursor, length: int, change: Change) -> tuple[int, int] | None:

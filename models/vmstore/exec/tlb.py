@@ -23,8 +23,8 @@ def for_single(va: int) -> int:
     return va | 1
 
 
-def for_range(start: int, end: int) -> int:
-    """Return the request for `[start, end)`; 32 pages or more are everything.
+def for_range(m: Machine, start: int, end: int) -> int:
+    """Return the request for `[start, end)`; more pages than may wait are everything.
 
     Errors, in order: panic unless `start` is page aligned, unless `end` is, unless start < end.
     """
@@ -35,12 +35,18 @@ def for_range(start: int, end: int) -> int:
     if start >= end:
         raise Unwinding("range-empty")
     pages = (end - start) // PAGE_SIZE
-    return ALL if pages >= FLUSH_ALL_PAGES else start | pages
+    return ALL if pages > _most(m) else start | pages
+
+
+def _most(m: Machine) -> int:
+    """Return how much may wait before everything is flushed: pages, or requests (flush_limit)."""
+    is_late = m.spaces.counts_requests or m.faults.flush_limit_one_late
+    return FLUSH_ALL_PAGES if is_late else FLUSH_ALL_PAGES - 1
 
 
 def _pages(m: Machine, request: int) -> int:
     """Return a request's page count. Errors: debug panic when the low bits hold no count."""
-    if m.asserts and request % PAGE_SIZE >= FLUSH_ALL_PAGES:
+    if m.asserts and request % PAGE_SIZE > _most(m):
         raise Unwinding("flush-op-page-count")
     return request & _PAGES_MASK
 
@@ -70,11 +76,10 @@ def issue(m: Machine, queue: OpsStack, request: int, kept: Slot | None = None) -
             queue.keeper.append(kept)
     if queue.flushes_all:
         return
-    pages = FLUSH_ALL_PAGES if request == ALL else _pages(m, request)
-    if faults.flush_limit_counts_requests and request != ALL:
+    pages = _pages(m, request) if request != ALL else 0
+    if m.spaces.counts_requests or faults.flush_limit_counts_requests:
         pages = 1
-    limit = FLUSH_ALL_PAGES + 1 if faults.flush_limit_one_late else FLUSH_ALL_PAGES
-    if queue.pages + pages >= limit:
+    if request == ALL or queue.pages + pages > _most(m):
         _collapse(queue)
         return
     queue.ops.append(request)

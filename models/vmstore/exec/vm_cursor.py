@@ -85,7 +85,7 @@ def cursor_drop(m: Machine, op: CursorDrop) -> Outcome:
 
 
 def cursor_query(m: Machine, op: CursorQuery) -> Outcome:
-    """Read what is mapped here, counting nothing.
+    """Read what is mapped here, counting nothing, or for as long as it is shown (query_item).
 
     Errors: AccessDenied at the end; debug panic where the frame's count is saturated.
     """
@@ -105,9 +105,11 @@ def _shown_item(m: Machine, word: int) -> dict[str, object]:
     if word & AVAIL1:
         return {"kind": "iomem", "paddr": paddr, "prop": prop}
     slot = m.cells.slot(paddr // PAGE_SIZE)
-    if m.faults.query_leaks_clone:
+    if m.faults.query_leaks_clone or m.spaces.queries_clone:
         meta.inc_ref_count(m, slot)
     count = meta.reference_count(m, slot)
+    if m.spaces.queries_clone and not m.faults.query_leaks_clone:
+        meta.drop_shared(m, slot)
     return {"kind": "ram", "paddr": paddr, "rc": count, "prop": prop}
 
 
@@ -140,8 +142,16 @@ def cursor_map(m: Machine, op: CursorMap) -> Outcome:
         return NOT_UNTYPED
     del m.frames[op.frame]
     prop = Prop(op.flags, op.cache, PRIV_USER)
-    map_item(m, c.inner, slot.index * PAGE_SIZE, 1, prop, tracked=True)
+    replaced = map_item(m, c.inner, slot.index * PAGE_SIZE, 1, prop, tracked=True)
+    if replaced is not None:
+        _flush_replaced(m, c, c.queue, replaced)
     return OK
+
+
+def _flush_replaced(m: Machine, c: VmCursor, queue: OpsStack, replaced: Fragment) -> None:
+    """Flush a page that another one replaced, and let go of it after."""
+    _let_go_of_page(m, c.inner, queue, replaced)
+    tlb.dispatch(m, c.space, queue)
 
 
 def cursor_map_iomem(m: Machine, op: CursorMapIomem) -> Outcome:
@@ -167,7 +177,14 @@ def cursor_map_iomem(m: Machine, op: CursorMapIomem) -> Outcome:
     last = m.add(op.paddr, op.size) if whole else m.add(first, op.len)
     prop = Prop(op.flags, op.cache, PRIV_USER)
     for paddr in range(first, last, PAGE_SIZE):
-        map_item(m, c.inner, paddr, 1, prop, tracked=False)
+        try:
+            replaced = map_item(m, c.inner, paddr, 1, prop, tracked=False)
+        except Unwinding:
+            if paddr > first:
+                m.quirks.append("iomem-mapped-but-unrecorded")
+            raise
+        if replaced is not None:
+            _flush_replaced(m, c, c.queue, replaced)
     region = IoMem(op.paddr, op.size)
     if region not in c.space.iomems:
         c.space.iomems.append(region)
@@ -215,7 +232,7 @@ def cursor_unmap(m: Machine, op: CursorUnmap) -> Outcome:
 def _let_go_of_table(m: Machine, c: Cursor, queue: OpsStack, taken: Fragment) -> None:
     """Queue the flush of a sub-tree, which is kept until it ran."""
     va, faults, slot = taken.va, m.faults, child_node(m, taken.word).slot
-    request = tlb.for_range(va, va + c.geometry.sizes[taken.level])
+    request = tlb.for_range(m, va, va + c.geometry.sizes[taken.level])
     if faults.rcore_intermediate_no_invalidate:
         request = tlb.for_single(va)
     if faults.clear_frees_tables_before_flush:
@@ -258,7 +275,7 @@ def cursor_flusher_issue(m: Machine, op: CursorFlusherIssue) -> Outcome:
     if queue is None:
         return WRONG_TYPE
     if op.kind == "range":
-        request = tlb.for_range(op.va, op.end)
+        request = tlb.for_range(m, op.va, op.end)
     else:
         request = tlb.for_single(op.va) if op.kind == "single" else tlb.ALL
     tlb.issue(m, queue, request)

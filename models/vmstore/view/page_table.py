@@ -5,10 +5,21 @@ from typing import Final
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.ops.page_table import PtDrop, PtLargestPages, PtNew, PtPageWalk
 from vmstore.outcome import BORROWED, OK, CallEnded, Ok, Outcome, Unwinding
-from vmstore.view.edit import make_room, put
+from vmstore.view.edit import Cut, make_room, put
 from vmstore.view.predict import predicted
 from vmstore.view.state import View
-from vmstore.view.tables import PRIV_AVAIL1, Entry, Leaf, Place, Prop, Table, Tree, shown
+from vmstore.view.tables import (
+    KEPT_FLAGS,
+    KEPT_PRIV,
+    PRIV_AVAIL1,
+    Entry,
+    Leaf,
+    Place,
+    Prop,
+    Table,
+    Tree,
+    shown,
+)
 
 MAX_SHOWN_PAGES: Final = 200
 
@@ -36,8 +47,12 @@ def translation(v: View, root: Table | None, va: int) -> tuple[int, Leaf] | None
     return (entry.paddr + va % size, entry) if entry is not None else None
 
 
-def map_item(v: View, place: Place, paddr: int, level: int, prop: Prop, *, tracked: bool) -> None:
+def map_item(
+    v: View, place: Place, paddr: int, level: int, prop: Prop, *, tracked: bool
+) -> Cut | None:
     """Map at the cursor what the caller gave up: a frame's reference, or a plain address.
+
+    Returns what was mapped there before, in a variant that replaces it.
 
     Errors, in order: panic at the end, for the kernel's mark in the property (debug), those of
     `walk.make_room`, all of which give the reference back; those of `walk.put`, which lose it.
@@ -64,7 +79,8 @@ def map_item(v: View, place: Place, paddr: int, level: int, prop: Prop, *, track
     if kind != "test":
         is_marked = tracked == (kind == "kernel")
         priv = priv | PRIV_AVAIL1 if is_marked else priv & ~PRIV_AVAIL1
-    put(v, place, Leaf(paddr, (flags & 0x9F, cache, priv & 0xC3), tracked))
+    kept = (flags & KEPT_FLAGS, cache, priv & KEPT_PRIV)
+    return put(v, place, Leaf(paddr, kept, tracked))
 
 
 @predicted

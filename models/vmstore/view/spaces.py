@@ -13,12 +13,16 @@ HELD: Final = -2  # of a touched table: who holds it, and whether it is cut out
 
 
 class Queue:
-    """Flushes that wait as (start, pages), everything once `is_all`; `kept` pages wait as well."""
+    """Flushes that wait as (start, pages), everything once `is_all`; `kept` pages wait as well.
 
-    __slots__ = ("is_all", "kept", "spans")
+    `amount` is how much waits: pages, or requests where these are counted.
+    """
+
+    __slots__ = ("amount", "is_all", "kept", "spans")
 
     def __init__(self) -> None:
         self.spans: list[tuple[int, int]] = []
+        self.amount = 0
         self.is_all = False
         self.kept: list[SlotOwner] = []
 
@@ -79,20 +83,25 @@ class Spaces:
 
     `touched` is the footprint of the step; `tables` maps a page to the live table on it; `roots`
     and `active` say what each CPU runs; `waiting` are batches of pages whose references end with
-    the grace period.
+    the grace period. The flags are variants.
     """
 
     __slots__ = (
         "active",
         "config_shape",
+        "counts_requests",
         "cpu",
         "cpus",
         "cursors",
         "defers",
         "geometry",
+        "jumps_from_end",
         "kernel_root",
+        "maps_at_guard",
         "pool",
         "ptcursors",
+        "queries_clone",
+        "replaces_mappings",
         "roots",
         "tables",
         "touched",
@@ -110,6 +119,11 @@ class Spaces:
         self.kernel_root = world.frames
         self.work_limit = world.entries * (world.pt_frames + world.levels)
         self.defers = world.rcu == "deferred"
+        self.replaces_mappings = world.variant("map_over") == "replaces"
+        self.maps_at_guard = world.variant("map_level") == "up-to-guard"
+        self.queries_clone = world.variant("query_item") == "clones"
+        self.jumps_from_end = world.variant("jump_from_end") == "allowed"
+        self.counts_requests = world.variant("flush_limit") == "requests"
         self.waiting: list[list[SlotOwner]] = []
         self.cpu = 0
         self.touched = Touched()
