@@ -16,7 +16,7 @@ _COMMANDS: Final = {
     "explain": "Show what each step of a trace changed.",
     "conformance": "Compare the model with recordings of the real code.",
     "model": "Show the ops, clauses, variants, quirks and faults.",
-    "bench": "Measure speed.",
+    "bench": "Measure speed, and how soon planted bugs are found.",
     "doctor": "Check the installation.",
 }
 
