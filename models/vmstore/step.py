@@ -146,7 +146,8 @@ class State:
         if view.touched_cursors:
             view.touched_cursors = []
         if machine.nodes.nodes:  # most traces have no page tables
-            machine.nodes.journal = []
+            if machine.nodes.journal:
+                machine.nodes.journal = []
             machine.tlbs.journal.clear()
             store.tlb_model.touched.clear()
             if view.spaces.touched.is_used:

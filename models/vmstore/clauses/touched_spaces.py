@@ -111,7 +111,9 @@ def _is_known(state: State, index: int) -> bool:
 
 def spaces_hold(state: State) -> bool:
     """Return whether what this step declared or wrote of address spaces is as the view says."""
-    touched = state.view.spaces.touched
+    machine, touched = state.machine, state.view.spaces.touched
+    if not (touched.is_used or touched.has_pages or machine.nodes.journal or machine.tlbs.journal):
+        return True
     if not _cells_hold(state):
         return False
     for handle in touched.cursors:
@@ -122,7 +124,7 @@ def spaces_hold(state: State) -> bool:
             return False
     if touched.has_pages and not _pages_hold(state):
         return False
-    if state.machine.tlbs.journal or state.view.store.tlb_model.touched:
+    if machine.tlbs.journal or state.view.store.tlb_model.touched:
         if not same_touched_translations(state):
             return False
     return not (touched.spaces or touched.trees or touched.has_cpus) or _values_hold(state)
