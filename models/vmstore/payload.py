@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import Final
 
+from vmstore.arch import U64_MASK
 from vmstore.ids import SCALARS, Scalar
 
 SCALAR_SIZE: Final[dict[Scalar, int]] = {ty: 1 << at for at, ty in enumerate(SCALARS)}
@@ -12,7 +13,6 @@ _PERIOD: Final = bytes(_STEP * k & 0xFF for k in range(256))
 _INVERSE: Final = pow(_STEP, -1, 256)  # byte `seed * _INVERSE` of the period is `seed`
 _FNV_OFFSET: Final = 0xCBF29CE484222325
 _FNV_PRIME: Final = 0x100000001B3
-_U64_MASK: Final = (1 << 64) - 1
 
 
 def pattern(seed: int, length: int) -> bytes:
@@ -34,5 +34,5 @@ def shown(data: bytes) -> str:
         return data.hex()
     digest = _FNV_OFFSET
     for byte in data:
-        digest = ((digest ^ byte) * _FNV_PRIME) & _U64_MASK
+        digest = ((digest ^ byte) * _FNV_PRIME) & U64_MASK
     return f"len={len(data)} fnv1a64={digest:016x}"

@@ -109,7 +109,7 @@ def _vio_holds(state: State, vio: int) -> bool:
     if start < entry.vaddr or end > last:
         return False
     if entry.vm_space is not None:
-        limit = state.machine.spaces.geometry.user_end - PAGE_SIZE
+        limit = state.machine.spaces.geometry.io_end
         return view is None and entry.vm_space in state.view.store.vm_spaces and last <= limit
     return (
         view is not None

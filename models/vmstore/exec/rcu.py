@@ -37,4 +37,4 @@ def rcu_sync(m: Machine, _op: RcuSync) -> Outcome:
     """End the grace period. Errors: Borrowed while a cursor lives, which the end would wait for."""
     if m.spaces.cursors or m.spaces.ptcursors:
         return BORROWED
-    return Ok({"callbacks": synchronize(m)})
+    return Ok({"callbacks": synchronize(m), "left": 0})

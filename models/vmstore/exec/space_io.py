@@ -1,6 +1,5 @@
 """Readers and writers of address spaces. Source: `ostd/src/mm/vm_space.rs`."""
 
-from vmstore.arch import PAGE_SIZE
 from vmstore.exec.io_state import IoHandle
 from vmstore.exec.machine import Machine
 from vmstore.exec.tlb import cpu_state
@@ -43,7 +42,7 @@ def _may_access(m: Machine, vs: int, va: int, length: int) -> bool:
     """
     if cpu_state(m, m.spaces.cpu).root is not m.spaces.vm_spaces[vs].table.root:
         return False
-    return va + length <= m.spaces.geometry.user_end - PAGE_SIZE
+    return va + length <= m.spaces.geometry.io_end
 
 
 def _user_handle(m: Machine, vs: int, va: int, length: int) -> IoHandle:

@@ -11,7 +11,7 @@ def rcu_sync(v: View, _op: RcuSync) -> Outcome:
     """Nothing waits any more; refused while a cursor lives."""
     if v.spaces.cursors or v.spaces.ptcursors:
         return BORROWED
-    return Ok({"callbacks": end_grace_period(v)})
+    return Ok({"callbacks": end_grace_period(v), "left": 0})
 
 
 def end_grace_period(v: View) -> int:
