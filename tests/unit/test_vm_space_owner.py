@@ -296,6 +296,16 @@ def test_the_repaired_life_of_a_writer_keeps_the_invariant_and_what_was_written(
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
+def test_a_reader_borrows_the_pages_of_its_range_and_the_space_keeps_them(formula: Formula) -> None:
+    owner, reader = space(formula, 1, 2, 4).activate_reader(handle(0, P + 8, 2 * P))
+
+    assert reader.mem_view() == memory(1)
+    assert reader.read_view_initialized()
+    assert owner.mem_view == memory(1, 2, 4)
+    assert owner.dispose_reader(reader).readers == (reader,)
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
 def test_misuse_is_refused(formula: Formula) -> None:
     owner = space(formula, 1, 2)
     lent, reader = owner.activate_reader(handle(0, P, 2 * P))
