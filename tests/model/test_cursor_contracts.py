@@ -32,6 +32,8 @@ from vmstore.ops import BY_NAME, DECLARATIONS
 from vmstore.outcome import OK, Err, Ok, Outcome, Panic
 from vmstore.spaces import RequiresError
 from vmstore.view.spaces import SpaceCursor
+from vmstore.view.state import View
+from vmstore.view.tables import Place, Table, Tree
 from vmstore.world import World
 
 P = PAGE_SIZE
@@ -204,6 +206,89 @@ def test_where_a_requires_holds_the_call_does_what_it_ensures() -> None:
     assert seen["map over mapping"]
     assert seen["map beyond"]  # upstream maps a frame twice, and at the guard's level
     assert seen["find_next beyond"]
+
+
+def placed(va: int, level: int = 1, guard: int = 2) -> tuple[View, Place]:
+    """Return a view, and a cursor at `va` of the pages 1 to 8, with 4 entries per table."""
+    view = View(World(frames=4, pt_frames=8, entries=4, levels=3))
+    table = Table(0, guard, view.spaces.config("user"))
+    place = Place(Tree(table), table, P, 9 * P)
+    place.va, place.level = va, level
+    return view, place
+
+
+@pytest.mark.parametrize(
+    ("va", "level", "is_inside", "can_map"),
+    [(P, 1, True, True), (8 * P, 1, True, True), (9 * P, 1, False, False), (0, 1, False, False),
+     (P, 2, True, False)],
+)  # fmt: skip
+def test_a_cursor_maps_inside_of_its_range_and_below_its_guard(
+    va: int, level: int, is_inside: bool, can_map: bool
+) -> None:
+    view, place = placed(va, level)
+    frame = view.store.owner(0)
+    view.claim(0, "unit", 0)
+
+    assert in_locked_range(place) == query_success_requires(place) == is_inside
+    assert map_cursor_requires(place) == can_map
+    assert map_item_requires(view, place, frame) == (va + P <= 9 * P)
+    view.claim(0, "tmeta", 0)
+    assert not map_item_requires(view, place, frame)
+    view.claim(0, "umeta", 0)
+    frame.add_path((1, 1))
+    assert not map_item_requires(view, place, frame)
+    assert not map_item_requires(view, placed(va, 1, guard=1)[1], view.store.owner(1))
+
+
+@pytest.mark.parametrize(
+    ("va", "length", "can_move", "can_unmap"),
+    [(P, 8 * P, True, True), (P, 9 * P, False, False), (2 * P, 8 * P, False, False),
+     (P, 0, True, False), (P, 1, False, False), (9 * P, 0, False, False)],
+)  # fmt: skip
+def test_a_cursor_moves_and_unmaps_aligned_lengths_inside_of_its_range(
+    va: int, length: int, can_move: bool, can_unmap: bool
+) -> None:
+    _, place = placed(va)
+    here = CursorView(va, frozenset({Mapping.page(va, 0)}))
+
+    assert move_requires(place, length) == can_move
+    assert unmap_requires(place, length) == can_unmap
+    assert protect_requires(here, place, length) == can_move
+    assert not protect_requires(CursorView(va, frozenset()), place, length)
+    assert not move_requires(placed(va, level=2)[1], length)
+
+
+@pytest.mark.parametrize(
+    ("va", "level", "target", "may_panic"),
+    [
+        (2 * P, 1, 3 * P, False),
+        (2 * P, 1, 3 * P + 1, True),
+        (2 * P, 1, 8 * P, False),  # another table below the guard
+        (2 * P, 1, 9 * P, False),  # the end: refused
+        (2 * P, 1, 0, False),
+        (16 * P, 1, 2 * P, True),  # out of the guard's table
+        (16 * P, 1, P, True),
+        (16 * P, 1, 9 * P, False),
+    ],
+)
+def test_a_jump_may_panic_misaligned_or_away_from_the_guards_table(
+    va: int, level: int, target: int, may_panic: bool
+) -> None:
+    view, place = placed(va, level)
+
+    assert jump_panic_condition(view, place, target) == may_panic
+
+
+def test_an_answer_to_a_query_is_that_of_the_view() -> None:
+    prop = (3, "WB", 0)
+    there, hole = CursorView(P, frozenset({Mapping.page(P, 0)})), CursorView(P, frozenset())
+
+    assert query_success_ensures(there, (P, 2 * P), (0, P, prop))
+    assert not query_success_ensures(there, (P, 2 * P), None)
+    assert not query_success_ensures(there, (0, 2 * P), (0, P, prop))
+    assert query_success_ensures(hole, (P, 2 * P), None)
+    assert not query_success_ensures(hole, (0, 4 * P), None)
+    assert not query_success_ensures(hole, (P, 2 * P), (0, P, prop))
 
 
 HUGE = Mapping.page(0x40_0000, 0x20_0000, P << 9)

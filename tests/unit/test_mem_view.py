@@ -48,6 +48,7 @@ LENGTHS = st.integers(0, 3 * P) | st.sampled_from([0, 1, P - 1, P, P + 1, 2 * P]
         ({"va_end": 0x7000}, ["MAP.2"]),
         ({"pa_start": 0x2001, "pa_end": 0x3001}, ["MAP.2"]),
         ({"pa_start": MAX_PADDR, "pa_end": MAX_PADDR + P}, ["MAP.3"]),
+        ({"pa_start": MAX_PADDR - P, "pa_end": MAX_PADDR}, []),
         ({"va_start": 1 << 64, "va_end": (1 << 64) + P}, ["MAP.4"]),
         ({"va_start": (1 << 64) - P, "va_end": 1 << 64}, []),
     ],
@@ -96,6 +97,25 @@ def test_bytes_are_equal_when_both_are_not_initialised() -> None:
     assert view.eq_at(0x2000, 0x9000)
     assert not view.eq_at(0x1000, 0x2000)
     assert view.eq_at(0x1000, 0x1100)
+
+
+def test_initialised_memory_is_mapped_and_known_to_the_last_byte() -> None:
+    assert TWO.is_initialised(0x1000, 0x3000)
+    assert TWO.is_initialised(0x5000, 0x5000)
+    assert not TWO.is_initialised(0x1000, 0x3001)
+    half = MemView(TWO.mappings, {0x8000: TWO.memory[0x8000]})
+    assert half.translates(0x1000, 0x3000)
+    assert not half.is_initialised(0x1FFF, 0x2001)
+    assert half.is_initialised(0x1000, 0x2000)
+
+
+def test_parts_can_be_joined_again_if_nothing_lies_below_and_every_frame_is_reached() -> None:
+    assert TWO.can_rejoin(0x1000)
+    assert not TWO.can_rejoin(0x1001)
+    stray = MemView(TWO.mappings, TWO.memory | {0x9000: FrameContents.of(0x9000, bytes(P))})
+    assert not stray.can_rejoin(0x1000)
+    left, right = stray.split(0x1000, P)
+    assert left.join(right) == TWO
 
 
 @given(VIEWS, ADDRESSES, st.binary(min_size=1, max_size=2 * P + 2))

@@ -160,6 +160,7 @@ DISJOINT = replace(KEPT, formula="disjoint-views")
             "MVWF.2",
         ),
         (replace(ALL, mem_view=memory(1, 2, 4, 5)), "MVWF.3"),
+        (replace(ALL, mem_view=MemView(memory(1).mappings, memory(1, 5).memory)), "MVWF.3"),
         (replace(ALL, mem_view=memory(1)), "MVWF.4"),
         (KEPT, "MVWF.5"),
         (replace(ALL, writers=(WRITER,)), "MVWF.6"),
@@ -195,6 +196,19 @@ def test_shared_readers_may_meet(formula: Formula) -> None:
 def test_a_writer_on_record_with_its_page_taken_is_well_formed_in_one_formula_only() -> None:
     assert DISJOINT.broken() == []
     assert KEPT.broken() == ["MVWF.4", "MVWF.5"]
+
+
+def test_a_frame_that_a_writer_shares_with_another_mapping_breaks_the_repaired_clause() -> None:
+    """Other addresses, the same memory."""
+    alias = Mapping.page(9 * P, 20 * P)
+    both = memory(1, 2, 4).mappings | {alias}
+    owner = replace(
+        DISJOINT,
+        mem_view=MemView(memory(1, 2).mappings | {alias}, memory(1, 2).memory),
+        mv_range=MemView(both, memory(1, 2, 4).memory),
+    )
+
+    assert owner.broken() == ["MVWF.6"]
 
 
 def subsets(view: MemView) -> list[MemView]:
@@ -279,6 +293,16 @@ def test_the_repaired_life_of_a_writer_keeps_the_invariant_and_what_was_written(
     assert owner.mem_view is not None
     assert owner.mem_view.mappings == owner.mv_range.mappings  # type: ignore[union-attr]
     assert owner.mem_view.read_bytes(P + 7, P + 2) == [0, *([7] * P), 0]
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_reader_borrows_the_pages_of_its_range_and_the_space_keeps_them(formula: Formula) -> None:
+    owner, reader = space(formula, 1, 2, 4).activate_reader(handle(0, P + 8, 2 * P))
+
+    assert reader.mem_view() == memory(1)
+    assert reader.read_view_initialized()
+    assert owner.mem_view == memory(1, 2, 4)
+    assert owner.dispose_reader(reader).readers == (reader,)
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
