@@ -81,6 +81,7 @@ def test_a_bug_that_is_not_found_in_time_is_no_success(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr("vmfuzz.cli.demo._HUNT_SECONDS", 0.001)
+    monkeypatch.setattr("vmfuzz.cli.demo._LEAST_SECONDS", 0.001)
     monkeypatch.setattr("vmfuzz.cli.demo.installed_engines", lambda: ["swarm"])
 
     code = main(["demo", "--time", "0.1s", "--fault", "list-id-overflow", "--out", str(tmp_path)])
