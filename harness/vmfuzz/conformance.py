@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from vmfuzz.comparison import first_difference
 from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.input_file import files_below
 from vmfuzz.replayer import Replayer
-from vmfuzz.vectors import Json, Mismatch, Vector, read_vectors
+from vmfuzz.vectors import Mismatch, Vector, read_vectors
 
-IGNORED: Final = frozenset({"op", "args"})
 SUFFIXES: Final = (".jsonl", ".jsonl.gz")
 
 
@@ -73,20 +73,10 @@ def check_vector(vector: Vector, report: FileReport) -> list[Mismatch]:
             actual = replayer.step(op)
         except KeyError as error:
             actual = {"out": {"refused": f"no live handle {error}"}}
-        difference = _first_difference(recorded, actual)
+        difference = first_difference(recorded, actual)
         if difference:
             name, expected, got = difference
             mismatches.append(Mismatch(vector.id, position, recorded["op"], name, expected, got))
             if name == "out":
                 break
     return mismatches
-
-
-def _first_difference(
-    recorded: dict[str, Json], actual: dict[str, Json]
-) -> tuple[str, Json, Json] | None:
-    names = ["out", *sorted((recorded.keys() | actual.keys()) - IGNORED - {"out"})]
-    for name in names:
-        if recorded.get(name) != actual.get(name):
-            return name, recorded.get(name), actual.get(name)
-    return None

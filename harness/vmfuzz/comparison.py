@@ -1,0 +1,55 @@
+"""The comparator of steps in the recordings' form: the one of vectors and of live systems."""
+
+from collections.abc import Container
+from typing import Final
+
+from vmfuzz.vectors import Json
+
+# What a step object may have besides `op` and `args`, in the order in which a difference is named.
+FIELDS: Final[tuple[str, ...]] = ("out", "ev", "mem", "pt", "rw", "slots", "va")
+OPTIONAL: Final = FIELDS[1:]
+_KNOWN: Final = frozenset({"op", "args", *FIELDS})
+
+
+def first_difference(
+    expected: dict[str, Json], actual: dict[str, Json], reported: Container[str] | None = None
+) -> tuple[str, Json, Json] | None:
+    """Return the first field that differs, with both values; None for what is not there.
+
+    `reported` are the fields that whoever gave `actual` is known to give whenever there is
+    something to say: another one is compared only where it is there, an empty list is as good as
+    none, and unknown ones are ignored. None, for recordings, means all of them and the unknown
+    ones, too.
+    """
+    names = FIELDS
+    if reported is None:
+        names += tuple(sorted((expected.keys() | actual.keys()) - _KNOWN))
+    for name in names:
+        wanted, found = expected.get(name), actual.get(name)
+        if wanted == found and (wanted is None or is_same(wanted, found)):
+            continue
+        if reported is not None and _is_silent(name, wanted, actual, reported):
+            continue
+        return name, wanted, found
+    return None
+
+
+def _is_silent(name: str, wanted: Json, actual: dict[str, Json], reported: Container[str]) -> bool:
+    """Return whether a differing field only shows how much the other side says."""
+    if name not in actual:
+        return name not in reported
+    return wanted is None and actual[name] in ([], {})
+
+
+def is_same(expected: Json, actual: Json) -> bool:
+    """Return whether two JSON values are equal and of the same types: 1 is neither 1.0 nor true."""
+    kind = expected.__class__
+    if kind is not actual.__class__:
+        return False
+    if kind is dict:
+        return expected.keys() == actual.keys() and all(
+            is_same(value, actual[key]) for key, value in expected.items()
+        )
+    if kind is list:
+        return len(expected) == len(actual) and all(map(is_same, expected, actual))
+    return bool(expected == actual)

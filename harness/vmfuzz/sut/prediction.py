@@ -1,0 +1,102 @@
+"""What a live system should answer: the model runs the same ops and is recorded.
+
+A script is what is sent of a trace: its steps that can run, with the answers that the model gives.
+Not sent is what has no counterpart on the other side: calls that the borrow checker, the type
+checker or the recorded programs' driver would not let through, copies that are left unspecified,
+searches that never end, and the known defects of upstream, which ends the script.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from vmfuzz.finding import Finding
+from vmfuzz.oracle import Session
+from vmfuzz.recorder import Recorder
+from vmfuzz.sut.expressible import is_driver_error, obstacle
+from vmfuzz.sut.wire import encode, wire_name
+from vmstore.faults import Faults
+from vmstore.ops import DECLARATIONS, Op
+from vmstore.outcome import Diverges, Err, Outcome
+from vmstore.world import World
+
+Json = Any  # any JSON value
+
+NAMES: Final = {op: wire_name(declaration) for op, declaration in DECLARATIONS.items()}
+
+
+@dataclass(slots=True)
+class Script:
+    """What to send, and what to expect.
+
+    Shape: one entry per step sent; `positions` are its positions in the trace. `finding` is what
+    the model itself broke in the last step, if anything; `session` is the model after it, None when
+    it went on to an op that is not sent.
+    """
+
+    lines: list[bytes] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    ops: list[Op] = field(default_factory=list)
+    expected: list[dict[str, Json]] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    finding: Finding | None = None
+    session: Session | None = None
+
+
+class Prediction:
+    """Runs ops on the model and writes the script. Requires: ids of handles are their numbers.
+
+    `is_over` when nothing more can be sent: the machine has ended, something was found, or a
+    known defect was reached, which `end` then names.
+    """
+
+    __slots__ = ("end", "recorder", "script", "session")
+
+    def __init__(
+        self, world: World, faults: Faults, checks: frozenset[str], *, strict: bool = False
+    ) -> None:
+        self.session = Session(world, faults, checks=checks, strict=strict)
+        self.recorder = Recorder(self.session.state)
+        self.script = Script()
+        self.end = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can be sent."""
+        return self.session.is_over or bool(self.end)
+
+    def step(self, op: Op, position: int) -> str | None:
+        """Run one op; return why it is not sent, or None. Requires: its handles are live."""
+        session, script = self.session, self.script
+        reason = obstacle(session.machine.io, op)
+        if reason is not None:
+            return reason
+        line = encode(op)
+        finding = session.step(op)
+        outcome = session.outcome
+        assert outcome is not None
+        recorded = self.recorder.record(op, outcome)
+        if session.quirks:
+            self.end = f"a known upstream defect was reached: {', '.join(session.quirks)}"
+            return self.end
+        if outcome.__class__ is Err and is_driver_error(op, outcome):
+            return f"the caller's compiler or driver refuses it ({outcome.variant})"
+        if outcome.__class__ is Diverges:
+            self.end = "it would never end"
+            return self.end
+        script.lines.append(line)
+        script.names.append(NAMES[op.__class__])
+        script.positions.append(position)
+        script.ops.append(op)
+        script.expected.append(recorded)
+        script.outcomes.append(outcome)
+        script.finding = finding
+        return None
+
+    def finish(self) -> Script:
+        """Check the model's final state and return the script."""
+        script = self.script
+        if script.finding is None and not self.is_over and script.ops:
+            script.finding = self.session.check_everything(script.ops[-1])
+        script.session = None if self.end else self.session
+        return script
