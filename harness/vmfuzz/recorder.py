@@ -8,7 +8,7 @@ from vmfuzz.vectors import Json
 from vmstore.arch import REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.ids import CursorId, PtableId, PtcursorId, ReaderId, VmSpaceId, WriterId
 from vmstore.ops import DECLARATIONS, Declaration, Field, Op
-from vmstore.outcome import Abort, Blocked, Diverges, Err, Ok, Outcome, Panic
+from vmstore.outcome import Abort, Blocked, Err, Ok, Outcome, Panic
 from vmstore.step import State
 
 _TABLES: Final = frozenset({PtableId, VmSpaceId})  # node counts are recorded after the first one
@@ -63,6 +63,8 @@ class Recorder:
 
     def out(self, op: Op, plan: "_Plan", outcome: Outcome) -> dict[str, Json]:
         """Return the recorded form of an outcome. Effect: what it made is counted."""
+        if outcome.__class__ is Ok:
+            return self._made(op, plan, outcome.value)
         if isinstance(outcome, Err):
             return {"err": outcome.variant, **(outcome.detail or {})}
         if isinstance(outcome, Panic):
@@ -71,9 +73,11 @@ class Recorder:
             return {"abort": outcome.code}
         if isinstance(outcome, Blocked):
             return {"err": "WouldBlock"}
-        if isinstance(outcome, Diverges):
-            return {"diverges": True}
-        value: dict[str, Json] = dict(outcome.value) if outcome.value else {}
+        return {"diverges": True}
+
+    def _made(self, op: Op, plan: "_Plan", observed: dict[str, object] | None) -> dict[str, Json]:
+        """Return the recorded form of a success: what was observed and which handles were made."""
+        value: dict[str, Json] = dict(observed) if observed else {}
         if plan.made:
             made: dict[str, list[int]] = {}
             for name, kind, shown, is_table in plan.made:

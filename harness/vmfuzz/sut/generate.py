@@ -20,7 +20,6 @@ from vmstore.ops.host import HostPoolLimit, HostRcuMode, HostRcuSync
 from vmstore.world import World
 
 _WIRE: Final = {d.name: wire_name(d) for d in DECLARATIONS.values()}
-_NAMES: Final = frozenset(_WIRE.values())
 _MAKERS: Final = frozenset(d.name for d in DECLARATIONS.values() if d.destinations)
 # Ops that make a handle out of nothing.
 _STARTS: Final = tuple(p for p in PLANS if p.need == NOTHING and p.name in _MAKERS)
@@ -40,7 +39,7 @@ def families_of(system: LiveSystem, wanted: tuple[str, ...] = FAMILIES) -> tuple
 
     Errors: VmfuzzError if it knows no op to start from.
     """
-    if not any(system.speaks(plan.name) for plan in _STARTS):
+    if not _spoken(_STARTS, system):
         needed = ", ".join(plan.name for plan in _STARTS)
         raise VmfuzzError(f"--sut: the agent takes no op that a trace can start with: {needed}")
     return tuple(name for name in wanted if any(map(system.speaks, _ROOTS[name]))) or wanted
@@ -53,8 +52,8 @@ def live_config(rng: Random, system: LiveSystem, wanted: tuple[str, ...]) -> Swa
 
 def _spoken(plans: Iterable[OpPlan], system: LiveSystem) -> list[OpPlan]:
     """Return the plans of ops that the agent knows and does not refuse."""
-    speaks = {name: system.speaks(name) for name in _NAMES}
-    return [plan for plan in plans if speaks[_WIRE[plan.name]]]
+    spoken = system.spoken
+    return [plan for plan in plans if _WIRE[plan.name] in spoken]
 
 
 class LiveTrace(SwarmTrace):

@@ -60,6 +60,7 @@ class LiveSystem:
         self.refusals: dict[str, int] = {}
         self.reported = Reported(self)
         self.known_world: World | None = None
+        self.known_spoken: tuple[tuple[int, ...], frozenset[str]] | None = None
 
     def __enter__(self) -> "LiveSystem":
         return self
@@ -115,6 +116,15 @@ class LiveSystem:
         """Return whether the agent says that it knows the op."""
         ops = self.agent.ready.ops
         return ops is None or NAMES[declaration.op] in ops
+
+    @property
+    def spoken(self) -> frozenset[str]:
+        """The wire names of the ops worth asking for."""
+        state = tuple(self.refusals.values())
+        if self.known_spoken is None or self.known_spoken[0] != state:
+            names = frozenset(filter(self.speaks, NAMES.values()))
+            self.known_spoken = (state, names)
+        return self.known_spoken[1]
 
     def speaks(self, name: str) -> bool:
         """Return whether the op of this wire name is worth asking for.

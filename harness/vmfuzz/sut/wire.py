@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final
 
 from vmstore.ids import CacheChange, CountWord, Deferred, FlushKind, PageCount, Payload
@@ -73,7 +74,10 @@ def _encoder(declaration: Declaration) -> _Encoder:
     kinds: dict[str, str] = {f.name: _FORMATS.get(f.name, "%d") for f in fields}
     inner = ",".join(f'"{field}":{kinds[field]}' for field in names)
     template = f'{{"op":"{name}","args":{{{inner}}}}}\n'
-    return lambda op: (template % tuple([getattr(op, field) for field in names])).encode()
+    if len(names) < 2:
+        return lambda op: (template % tuple([getattr(op, field) for field in names])).encode()
+    values = attrgetter(*names)
+    return lambda op: (template % values(op)).encode()
 
 
 def _plain(name: str, op: Op) -> bytes:
