@@ -18,7 +18,7 @@ from vmfuzz.sut.numbering import Numbering
 from vmfuzz.sut.prediction import NAMES, Prediction, Script
 from vmfuzz.sut.probe import probe_traces
 from vmfuzz.sut.verdict import Verdict, judge
-from vmfuzz.trace import Trace
+from vmfuzz.trace import Step, Trace
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Declaration, Op
 from vmstore.world import World, WorldError
@@ -107,10 +107,12 @@ class LiveSystem:
     def adopt(self, trace: Trace) -> Trace:
         """Return the trace as it runs here: in this world, without faults of the model.
 
-        What is expected of a trace with faults is expected of the model alone, and goes, too.
+        What is expected of a trace with faults is expected of the model alone, and goes, too; so do
+        outcomes that were recorded in another world.
         """
         expect = () if trace.faults else trace.expect
-        return replace(trace, world=self.world, faults=(), expect=expect)
+        steps = trace.steps if trace.world == self.world else [Step(op) for op in trace.ops]
+        return replace(trace, world=self.world, faults=(), expect=expect, steps=steps)
 
     def lists(self, declaration: Declaration) -> bool:
         """Return whether the agent says that it knows the op."""
@@ -163,7 +165,8 @@ class LiveSystem:
             result.finding = replace(verdict.finding, step=positions[verdict.finding.step])
         elif verdict.refused is not None:
             raise VmfuzzError(f"--sut: the agent refuses too much of this trace: {verdict.refused}")
-        result.finding = _earlier(_unexpected(trace, attempt.script, verdict), result.finding)
+        unexpected = _unexpected(trace, attempt.script, verdict, min(result.skipped, default=None))
+        result.finding = _earlier(unexpected, result.finding)
         for at in range(verdict.agreed):
             result.outcomes[positions[at]] = attempt.script.outcomes[at]
         result.overhead = _RESTART * (self.agent.starts - starts)
@@ -326,10 +329,15 @@ def _earlier(first: Finding | None, second: Finding | None) -> Finding | None:
     return first if first.step < second.step else second
 
 
-def _unexpected(trace: Trace, script: Script, verdict: Verdict) -> Finding | None:
-    """Return the first agreed step whose recorded outcome is another one."""
+def _unexpected(trace: Trace, script: Script, verdict: Verdict, end: int | None) -> Finding | None:
+    """Return the first agreed step whose recorded outcome is another one.
+
+    Nothing that was recorded from position `end` on counts: a step before it was left out.
+    """
     for at in range(verdict.agreed):
         position, outcome = script.positions[at], script.outcomes[at]
+        if end is not None and position >= end:
+            return None
         recorded = trace.steps[position].outcome
         if recorded is not None and recorded != outcome:
             return Finding(
