@@ -6,7 +6,7 @@ from typing import Final
 from vmfuzz.vectors import Json
 
 # What a step object may have besides `op` and `args`, in the order in which a difference is named.
-FIELDS: Final[tuple[str, ...]] = ("out", "ev", "mem", "pt", "rw", "slots", "va")
+FIELDS: Final[tuple[str, ...]] = ("out", "slots", "ev", "pt", "va", "rw", "mem")
 OPTIONAL: Final = FIELDS[1:]
 _KNOWN: Final = frozenset({"op", "args", *FIELDS})
 
