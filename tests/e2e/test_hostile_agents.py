@@ -1,4 +1,4 @@
-"""Agents that lie, stall, flood, fork and die: a clear verdict, a bounded time, nothing left over."""
+"""Agents that lie, stall, flood, fork and die: a clear verdict in bounded time, nothing left."""
 
 import json
 import os

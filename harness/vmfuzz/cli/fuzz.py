@@ -214,13 +214,15 @@ def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
         table.add_row(name, f"{p.traces:,}", f"{p.steps:,}", f"{p.seconds:.1f}", rate)
     console.print(table)
     tally = campaign.tally()
-    ops = [d.name for d in GENERATED if plan.live is None or plan.live.lists(d)]
+    ops = [d.name for d in GENERATED if plan.live is None or plan.live.vocabulary.lists(d)]
     idle = [name for name in ops if not tally.get(name, {}).get("ok")]
     console.print(f"ops that succeeded: {len(ops) - len(idle)} of {len(ops)}", end="")
     shown = idle and sum(p.steps for p in campaign.progress.values()) >= _ENOUGH_STEPS
     console.print(f"; never: {', '.join(idle)}" if shown else "", markup=False)
-    if plan.live is not None and plan.live.refusals:
-        refused = ", ".join(f"{name} ({n})" for name, n in sorted(plan.live.refusals.items()))
+    if plan.live is not None and plan.live.vocabulary.refusals:
+        refused = ", ".join(
+            f"{name} ({n})" for name, n in sorted(plan.live.vocabulary.refusals.items())
+        )
         console.print(f"refused by the agent: {refused}", markup=False)
     for quirk, count in campaign.quirks().items():
         console.print(f"known upstream defect met {count:,} times: {quirk}", markup=False)

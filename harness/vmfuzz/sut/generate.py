@@ -8,7 +8,8 @@ from random import Random
 from typing import Final
 
 from vmfuzz.errors import VmfuzzError
-from vmfuzz.sut.prediction import Prediction
+from vmfuzz.sut.observe import Observer
+from vmfuzz.sut.prediction import NAMES, Prediction
 from vmfuzz.sut.system import LiveSystem
 from vmfuzz.sut.wire import wire_name
 from vmfuzz.swarm import FAMILIES, SwarmConfig, SwarmTrace
@@ -30,6 +31,7 @@ _ROOTS: Final = {
     "table": ("pt_new",),
     "io": ("buf_new", "vmio_read_bytes"),
 }
+_FAREWELL: Final = 60  # ops at the end of a trace for letting go of what lives
 _SYNC: Final = 24  # in a trace that defers drops, one op in so many ends the grace period
 _POOLS: Final = (0, 1, 2, 3, 5, 8, 16)  # page-table nodes that a trace may still have
 
@@ -42,7 +44,9 @@ def families_of(system: LiveSystem, wanted: tuple[str, ...] = FAMILIES) -> tuple
     if not _spoken(_STARTS, system):
         needed = ", ".join(plan.name for plan in _STARTS)
         raise VmfuzzError(f"--sut: the agent takes no op that a trace can start with: {needed}")
-    return tuple(name for name in wanted if any(map(system.speaks, _ROOTS[name]))) or wanted
+    return (
+        tuple(name for name in wanted if any(map(system.vocabulary.speaks, _ROOTS[name]))) or wanted
+    )
 
 
 def live_config(rng: Random, system: LiveSystem, wanted: tuple[str, ...]) -> SwarmConfig:
@@ -52,21 +56,22 @@ def live_config(rng: Random, system: LiveSystem, wanted: tuple[str, ...]) -> Swa
 
 def _spoken(plans: Iterable[OpPlan], system: LiveSystem) -> list[OpPlan]:
     """Return the plans of ops that the agent knows and does not refuse."""
-    spoken = system.spoken
+    spoken = system.vocabulary.spoken
     return [plan for plan in plans if _WIRE[plan.name] in spoken]
 
 
 class LiveTrace(SwarmTrace):
     """Generates the ops of one trace and predicts each. `run` fills the prediction's script."""
 
-    __slots__ = ("claims", "prediction", "prelude", "syncs", "system")
+    __slots__ = ("claims", "observer", "prediction", "prelude", "spoken", "syncs")
 
     def __init__(
         self, rng: Random, config: SwarmConfig, prediction: Prediction, system: LiveSystem
     ) -> None:
         super().__init__(rng, config, prediction.session.state)
         self.prediction = prediction
-        self.system = system
+        self.observer = Observer(rng, prediction)
+        self.spoken = system.vocabulary.spoken
         self.plans = _spoken(config.plans, system) or _spoken(PLANS, system)
         known = _spoken(_STARTS, system)
         self.claims = [plan for plan in known if plan.name in SOURCES] or known
@@ -75,16 +80,32 @@ class LiveTrace(SwarmTrace):
 
     def run(self, length: int) -> None:
         """Generate until so many ops are in the script, or no more can be."""
-        prediction, sent = self.prediction, self.prediction.script.lines
+        sent, observer = self.prediction.script.lines, self.observer
         for op in self.prelude:
-            prediction.step(op, len(sent))
+            self._step(op)
+        end = length - min(length // 4, _FAREWELL)
         for _ in range(MAX_TRACE):
-            if len(sent) >= length or prediction.is_over:
+            if len(sent) >= end or self.prediction.is_over:
                 break
             op = self._hook() or self.next_op()
-            prediction.step(op, len(sent))
-            self.settle(op)
-        prediction.finish()
+            if self._step(op):
+                for look in observer.after(op):
+                    if len(sent) < end:
+                        self._step(look)
+        for op in observer.farewell():
+            if len(sent) < length:
+                self._step(op)
+        self.prediction.finish()
+
+    def _step(self, op: Op) -> bool:
+        """Predict one op; return whether it is sent."""
+        prediction = self.prediction
+        if prediction.is_over or NAMES[op.__class__] not in self.spoken:
+            return False
+        self.observer.before(op)
+        is_sent = prediction.step(op, len(prediction.script.lines)) is None
+        self.settle(op)
+        return is_sent
 
     def settle(self, op: Op) -> None:
         """Take note of what was made, and give the numbers back that were not used."""
@@ -111,8 +132,12 @@ def _prelude(rng: Random, system: LiveSystem, world: World) -> list[Op]:
     ops: list[Op] = []
     if not world.pt_frames:
         return ops
-    if rng.random() < 0.25 and system.speaks("host_rcu_mode") and system.speaks("host_rcu_sync"):
+    if (
+        rng.random() < 0.25
+        and system.vocabulary.speaks("host_rcu_mode")
+        and system.vocabulary.speaks("host_rcu_sync")
+    ):
         ops.append(HostRcuMode(deferred=Deferred(rng.random() < 0.9)))
-    if rng.random() < 0.1 and system.speaks("host_pool_limit"):
+    if rng.random() < 0.1 and system.vocabulary.speaks("host_pool_limit"):
         ops.append(HostPoolLimit(free=PageCount(rng.choice(_POOLS))))
     return ops

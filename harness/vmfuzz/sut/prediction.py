@@ -6,16 +6,21 @@ checker or the recorded programs' driver would not let through, copies that are 
 searches that never end, and the known defects of upstream, which ends the script.
 """
 
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vmfuzz.finding import Finding
+from vmfuzz.liveness import Liveness
 from vmfuzz.oracle import Session
 from vmfuzz.recorder import Recorder
+from vmfuzz.runner import Run
 from vmfuzz.sut.expressible import is_driver_error, obstacle
+from vmfuzz.sut.numbering import Numbering
 from vmfuzz.sut.wire import encode, wire_name
+from vmfuzz.trace import Trace
 from vmstore.faults import Faults
-from vmstore.ops import DECLARATIONS, Op
+from vmstore.ops import DECLARATIONS, Declaration, Op
 from vmstore.outcome import Diverges, Err, Outcome
 from vmstore.world import World
 
@@ -100,3 +105,55 @@ class Prediction:
             script.finding = self.session.check_everything(script.ops[-1])
         script.session = None if self.end else self.session
         return script
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A script, and the run that it is to become: so far, what of the trace was not sent."""
+
+    script: Script
+    result: Run
+
+
+def predict(
+    trace: Trace,
+    left_out: Container[int],
+    prediction: Prediction,
+    lists: Callable[[Declaration], bool],
+) -> Attempt:
+    """Run the model over what of the trace can be sent, but for the positions in `left_out`.
+
+    Steps of ops that the agent does not list are skipped, and what depends on them.
+    """
+    attempt = Attempt(prediction.script, Run(outcomes=[None] * len(trace.steps)))
+    liveness, numbering = Liveness(), Numbering()
+    for position, step in enumerate(trace.steps):
+        if position in left_out:
+            continue
+        if prediction.is_over:
+            break
+        declaration = DECLARATIONS[type(step.op)]
+        reason = liveness.skip_reason(step.op)
+        if reason is None and not lists(declaration):
+            reason = f"the agent does not list {NAMES[declaration.op]}"
+        if reason is None:
+            liveness.apply(step.op)
+            reason = _numbered_step(prediction, numbering, step.op, position)
+        if reason is not None:
+            attempt.result.skipped[position] = reason
+    prediction.finish()
+    return attempt
+
+
+def _numbered_step(
+    prediction: Prediction, numbering: Numbering, op: Op, position: int
+) -> str | None:
+    """Predict one step of a trace; return why it is not sent, or None."""
+    made = prediction.recorder.numbers
+    before = dict(made)
+    numbered = numbering.numbered(op, before)
+    if isinstance(numbered, str):
+        return numbered
+    reason = prediction.step(numbered, position)
+    numbering.note(op, before, made)
+    return reason

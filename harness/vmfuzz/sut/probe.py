@@ -4,8 +4,12 @@ Each short trace makes several ops say something in the same field, so that a bu
 does not look like an agent that never speaks of it.
 """
 
+from collections.abc import Callable, Iterator
 from typing import Final
 
+from vmfuzz.comparison import OPTIONAL
+from vmfuzz.sut.agent import Agent
+from vmfuzz.sut.prediction import Script
 from vmfuzz.trace import Trace
 from vmfuzz.trace_text import parse
 
@@ -53,3 +57,28 @@ _TRACES: Final = (
 def probe_traces() -> list[Trace]:
     """Return the traces, each to be played in a fresh world."""
     return [parse(_HEAD + "\n".join(map(str.strip, text.splitlines()))) for text in _TRACES]
+
+
+class Reported:
+    """The optional fields that an agent reports: as it says itself, else as the probe shows.
+
+    `predict` makes a script of a trace. The probe runs when somebody asks for the first time.
+    """
+
+    def __init__(self, agent: Agent, predict: Callable[[Trace], Script]) -> None:
+        self.agent, self.predict = agent, predict
+        self.fields: frozenset[str] | None = None
+
+    def __contains__(self, name: object) -> bool:
+        if self.fields is None:
+            self.fields = self.agent.ready.fields
+        if self.fields is None:
+            self.fields = frozenset(self._probed())
+        return name in self.fields
+
+    def _probed(self) -> Iterator[str]:
+        for trace in probe_traces():
+            script = self.predict(trace)
+            if script.lines:
+                for answer in self.agent.play(script.lines, script.names).answers:
+                    yield from answer.keys() & set(OPTIONAL)

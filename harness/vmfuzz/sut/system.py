@@ -1,26 +1,24 @@
 """A live system under test: traces are played to an agent and judged by the model's predictions."""
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
-from vmfuzz.comparison import OPTIONAL
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.finding import Finding
-from vmfuzz.liveness import Liveness
 from vmfuzz.oracle import CHECKS, Session
 from vmfuzz.outcome_text import format_outcome
 from vmfuzz.runner import Run
 from vmfuzz.sut.agent import Agent, Playback
-from vmfuzz.sut.numbering import Numbering
-from vmfuzz.sut.prediction import NAMES, Prediction, Script
-from vmfuzz.sut.probe import probe_traces
+from vmfuzz.sut.prediction import Attempt, Prediction, Script, predict
+from vmfuzz.sut.probe import Reported
 from vmfuzz.sut.verdict import Verdict, judge
+from vmfuzz.sut.vocabulary import Vocabulary
 from vmfuzz.trace import Step, Trace
 from vmstore.faults import Faults
-from vmstore.ops import DECLARATIONS, Declaration, Op
+from vmstore.ops import DECLARATIONS
 from vmstore.world import World, WorldError
 
 SECONDS: Final = 5.0  # for one answer, unless the user says otherwise
@@ -30,7 +28,6 @@ _HANG: Final = 8_000  # what a wait for nothing costs while minimizing, in steps
 _HURRY: Final = 5.0  # while minimizing a hang, the time limit is divided by this
 _LEAST: Final = 0.2  # seconds, whatever the division gives
 _ROUNDS: Final = 200  # of running a trace again without what was refused
-_TOLERATED: Final = 10  # an op that was answered this many times per refusal stays
 
 
 class LiveSystem:
@@ -56,11 +53,9 @@ class LiveSystem:
         self.faults = faults
         self.flags = Faults.of(faults)
         self.settings, self.pinned = settings or World(), pinned
-        self.answered: dict[str, int] = {}
-        self.refusals: dict[str, int] = {}
-        self.reported = Reported(self)
+        self.vocabulary = Vocabulary(self.agent)
+        self.reported = Reported(self.agent, lambda trace: self.predict(trace).script)
         self.known_world: World | None = None
-        self.known_spoken: tuple[tuple[int, ...], frozenset[str]] | None = None
 
     def __enter__(self) -> "LiveSystem":
         return self
@@ -101,7 +96,7 @@ class LiveSystem:
             "build": self.agent.ready.build,
             "world": self.world.settings(),
             "starts": self.agent.starts,
-            "refused": dict(sorted(self.refusals.items())),
+            "refused": dict(sorted(self.vocabulary.refusals.items())),
         }
 
     def adopt(self, trace: Trace) -> Trace:
@@ -113,30 +108,6 @@ class LiveSystem:
         expect = () if trace.faults else trace.expect
         steps = trace.steps if trace.world == self.world else [Step(op) for op in trace.ops]
         return replace(trace, world=self.world, faults=(), expect=expect, steps=steps)
-
-    def lists(self, declaration: Declaration) -> bool:
-        """Return whether the agent says that it knows the op."""
-        ops = self.agent.ready.ops
-        return ops is None or NAMES[declaration.op] in ops
-
-    @property
-    def spoken(self) -> frozenset[str]:
-        """The wire names of the ops worth asking for."""
-        state = tuple(self.refusals.values())
-        if self.known_spoken is None or self.known_spoken[0] != state:
-            names = frozenset(filter(self.speaks, NAMES.values()))
-            self.known_spoken = (state, names)
-        return self.known_spoken[1]
-
-    def speaks(self, name: str) -> bool:
-        """Return whether the op of this wire name is worth asking for.
-
-        Not if the agent does not list it, or refuses it: at first sight, or too often.
-        """
-        ops = self.agent.ready.ops
-        if ops is not None and name not in ops:
-            return False
-        return self.answered.get(name, 0) >= _TOLERATED * self.refusals.get(name, 0)
 
     def run(
         self,
@@ -174,11 +145,11 @@ class LiveSystem:
             result.overhead += _HANG
         return result
 
-    def _leave_out(self, attempt: "Attempt", verdict: Verdict, refused: dict[int, str]) -> None:
+    def _leave_out(self, attempt: Attempt, verdict: Verdict, refused: dict[int, str]) -> None:
         """Note what is refused: this step, and its likes if the agent never answered one."""
         script, at = attempt.script, verdict.agreed
         name, reason = script.names[at], f"refused: {verdict.refused}"
-        alike = [at] if self.speaks(name) else range(at, len(script.names))
+        alike = [at] if self.vocabulary.speaks(name) else range(at, len(script.names))
         for other in alike:
             if script.names[other] == name:
                 refused[script.positions[other]] = reason
@@ -186,50 +157,14 @@ class LiveSystem:
     def predict(
         self,
         trace: Trace,
-        left_out: dict[int, str],
+        left_out: Container[int] = (),
         checks: frozenset[str] = frozenset(CHECKS),
         *,
         strict: bool = False,
-    ) -> "Attempt":
+    ) -> Attempt:
         """Run the model over what of the trace can be sent."""
         prediction = Prediction(self.world, self.flags, checks, strict=strict)
-        attempt = Attempt(prediction.script, Run(outcomes=[None] * len(trace.steps)))
-        liveness, numbering = Liveness(), Numbering()
-        for position, step in enumerate(trace.steps):
-            if position in left_out:
-                continue
-            if prediction.is_over:
-                break
-            reason = self._step(prediction, liveness, numbering, step.op, position)
-            if reason is not None:
-                attempt.result.skipped[position] = reason
-        prediction.finish()
-        return attempt
-
-    def _step(
-        self,
-        prediction: Prediction,
-        liveness: Liveness,
-        numbering: Numbering,
-        op: Op,
-        position: int,
-    ) -> str | None:
-        """Predict one step; return why it is not sent, or None."""
-        reason = liveness.skip_reason(op)
-        if reason is not None:
-            return reason
-        declaration = DECLARATIONS[type(op)]
-        if not self.lists(declaration):
-            return f"the agent does not list {NAMES[declaration.op]}"
-        liveness.apply(op)
-        made = prediction.recorder.numbers
-        before = dict(made)
-        numbered = numbering.numbered(op, before)
-        if isinstance(numbered, str):
-            return numbered
-        reason = prediction.step(numbered, position)
-        numbering.note(op, before, made)
-        return reason
+        return predict(trace, left_out, prediction, self.vocabulary.lists)
 
     def play(self, script: Script, checks: frozenset[str] = frozenset(CHECKS)) -> Verdict:
         """Play a script and judge it; a failure is looked at again, one op at a time.
@@ -269,11 +204,8 @@ class LiveSystem:
             return again.session
 
         verdict = judge(script, played, session_after, self.reported)
-        for name in script.names[: verdict.agreed]:
-            self.answered[name] = self.answered.get(name, 0) + 1
-        if verdict.refused is not None:
-            name = script.names[verdict.agreed]
-            self.refusals[name] = self.refusals.get(name, 0) + 1
+        refused = script.names[verdict.agreed] if verdict.refused is not None else None
+        self.vocabulary.note(script.names[: verdict.agreed], refused)
         return verdict
 
     @contextmanager
@@ -286,37 +218,6 @@ class LiveSystem:
             yield
         finally:
             self.agent.seconds = seconds
-
-
-@dataclass(slots=True)
-class Attempt:
-    """A script and the run that it is to become."""
-
-    script: Script
-    result: Run
-
-
-@dataclass(slots=True)
-class Reported:
-    """The optional fields that the agent gives: as it says itself, else as a probe shows."""
-
-    system: LiveSystem
-    seen: frozenset[str] | None = field(default=None)
-
-    def __contains__(self, name: object) -> bool:
-        if self.seen is None:
-            self.seen = self.system.agent.ready.fields
-        if self.seen is None:
-            self.seen = frozenset(self._probed())
-        return name in self.seen
-
-    def _probed(self) -> Iterable[str]:
-        system = self.system
-        for trace in probe_traces():
-            script = system.predict(trace, {}).script
-            if script.lines:
-                for answer in system.agent.play(script.lines, script.names).answers:
-                    yield from answer.keys() & set(OPTIONAL)
 
 
 def _is_failure(finding: Finding) -> bool:
