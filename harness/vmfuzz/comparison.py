@@ -44,7 +44,9 @@ def _agrees(expected: dict[str, Json], actual: dict[str, Json]) -> bool:
     for name, value in expected.items():
         if name == "op" or name == "args":
             continue
-        if name not in actual or not is_same(value, actual[name]):
+        if name not in actual or value != actual[name]:
+            return False
+        if name == "out" and not is_same(value, actual[name]):  # only here are truth values
             return False
     return True
 

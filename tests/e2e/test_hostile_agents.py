@@ -105,7 +105,10 @@ ON_SECOND = {
     "another op's answer": ('\'{"op":"frame_drop","out":{"ok":{}}}\\n\'', "SUT.PROTOCOL", "order"),
     "two answers": ("text + text", "DIVERGE.out", "frame"),
     "a number that is no integer": (
-        'text.replace(\'"frame": 1\', \'"frame": 1.0\')', "DIVERGE.out", "1.0",
+        'text.replace(\'"frame": 1\', \'"frame": 1.0\')', "DIVERGE.out", '"1.0"',
+    ),
+    "true in a list of numbers": (
+        'text.replace(\'"unit", 2\', \'"unit", true\')', "SUT.PROTOCOL", "true or false",
     ),
     "true for one": ('text.replace(\'"frame": 1\', \'"frame": true\')', "DIVERGE.out", "true"),
     "a wrong handle": ('text.replace(\'"frame": 1\', \'"frame": 7\')', "DIVERGE.out", '"frame": 7'),

@@ -135,9 +135,8 @@ def test_generated_ops_come_back_as_they_were_sent(model: LiveSystem) -> None:
     for number in range(60):
         prediction = Prediction(model.world, Faults(), frozenset())
         config = live_config(Random(number // 4), model, FAMILIES)
-        LiveTrace(Random(number), config, prediction, model).run(200)
+        script = LiveTrace(Random(number), config, prediction, model).run(200)
         replayer = Replayer(model.world)
-        script = prediction.script
         for line, expected in zip(script.lines, script.expected, strict=True):
             asked = json.loads(line)
             again = replayer.build_op(asked["op"], asked["args"])
@@ -152,11 +151,11 @@ def test_ids_of_a_found_trace_are_defined_once_and_mean_the_same(model: LiveSyst
     for number in range(30):
         prediction = Prediction(model.world, Faults(), frozenset())
         config = live_config(Random(number), model, FAMILIES)
-        LiveTrace(Random(number), config, prediction, model).run(200)
-        steps = [Step(op) for op in with_fresh_ids(prediction.script.ops)]
+        script = LiveTrace(Random(number), config, prediction, model).run(200)
+        steps = [Step(op) for op in with_fresh_ids(script.ops)]
         attempt = model.predict(Trace(model.world, steps))
 
-        assert attempt.script.lines == prediction.script.lines
+        assert attempt.script.lines == script.lines
         assert not attempt.result.skipped
 
 

@@ -81,10 +81,8 @@ class _Source:
         plan, system = self.plan, self.system
         rng = Random(plan.rng_seed << 33 | number << 1)
         prediction = Prediction(system.world, system.flags, plan.checks)
-        LiveTrace(rng, config, prediction, system).run(
-            min(most, rng.randint(MAX_TRACE // 3, MAX_TRACE))
-        )
-        return prediction.script
+        source = LiveTrace(rng, config, prediction, system)
+        return source.run(min(most, rng.randint(MAX_TRACE // 3, MAX_TRACE)))
 
 
 def _wanted(plan: Plan, progress: Progress, pending: Script | None, started: float) -> int:

@@ -5,7 +5,7 @@ from time import monotonic
 from typing import Any, Final
 
 from vmfuzz.errors import VmfuzzError, shown
-from vmfuzz.sut.answers import Ready, read_answer, read_object, read_ready
+from vmfuzz.sut.answers import Ready, read_all, read_answer, read_object, read_ready
 from vmfuzz.sut.channel import Channel
 from vmfuzz.sut.failure import AgentFailure
 from vmfuzz.sut.wire import RESET
@@ -83,13 +83,23 @@ class Agent:
         if self.failed is not None:
             return self.failed
         assert self.channel is not None
-        answers: list[dict[str, Json]] = []
-        take, seconds, append = self.channel.take, self.seconds, answers.append
+        lines: list[bytes] = []
+        broken: AgentFailure | None = None
+        take, seconds, append = self.channel.take, self.seconds, lines.append
         try:
-            for name in self.asked:
-                append(read_answer(take(seconds), name))
+            for _ in self.asked:
+                append(take(seconds))
         except AgentFailure as failure:
-            return Playback(answers, failure, self.close())
+            broken = failure
+        values = read_all(lines) or [None] * len(lines)
+        answers: list[dict[str, Json]] = []
+        try:
+            for line, name, value in zip(lines, self.asked, values, strict=False):
+                answers.append(read_answer(line, name, value))
+        except AgentFailure as failure:
+            broken = failure
+        if broken is not None:
+            return Playback(answers, broken, self.close())
         return self._reset_done(answers)
 
     def _reset_done(self, answers: list[dict[str, Json]]) -> Playback:

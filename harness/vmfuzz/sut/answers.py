@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from vmfuzz.comparison import OPTIONAL
 from vmfuzz.errors import VmfuzzError, shown
@@ -34,12 +34,18 @@ class Ready:
 def read_object(line: bytes) -> dict[str, Json]:
     """Return the JSON object of a line. Errors: AgentFailure for anything else."""
     try:
-        value = _DECODER.decode(line.decode())
+        text = line.decode().strip(" \t\r")  # a console ends its lines with \r
+        value, end = _DECODER.raw_decode(text)
     except RecursionError:
         raise AgentFailure("PROTOCOL", f"nested deeper than {MAX_DEPTH} levels") from None
     except ValueError as error:  # not JSON, not UTF-8, thousands of digits
-        text = f"sent what is not JSON: {brief(line)} ({shown(error)[:80]})"
-        raise AgentFailure("PROTOCOL", text) from None
+        _not_json(line, str(error))
+    if end != len(text):
+        _not_json(line, f"more after column {end}")
+    return _checked(line, value)
+
+
+def _checked(line: bytes, value: Json) -> dict[str, Json]:
     if not isinstance(value, dict):
         raise AgentFailure("PROTOCOL", f"sent what is no JSON object: {brief(line)}")
     if line.count(b"[") + line.count(b"{") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
@@ -47,16 +53,41 @@ def read_object(line: bytes) -> dict[str, Json]:
     return value
 
 
+def _not_json(line: bytes, problem: str) -> NoReturn:
+    text = f"sent what is not JSON: {brief(line)} ({shown(problem)[:80]})"
+    raise AgentFailure("PROTOCOL", text) from None
+
+
 def _refuse(word: str) -> Json:
     raise ValueError(f"{word} is no number")
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse)  # made once: it costs as much as a line
+# Made once: it costs as much as a line. No number of the protocol has a fraction, so one that has
+# is left as the text it is, which equals no number.
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=str)
 
 
-def read_answer(line: bytes, name: str) -> dict[str, Json]:
-    """Return the answer to the op called `name`. Errors: AgentFailure unless it is one."""
-    answer = read_object(line)
+def read_all(lines: list[bytes]) -> list[Json] | None:
+    """Return the objects of many lines at once, in half the time; None if there is any doubt.
+
+    Whoever gets None reads the lines one by one. Each line begins and ends like an object, so that
+    two lines cannot make one.
+    """
+    if not all(line.startswith(b"{") and line.endswith(b"}") for line in lines):
+        return None
+    try:
+        values, _ = _DECODER.raw_decode((b"[" + b",".join(lines) + b"]").decode())
+    except (RecursionError, ValueError):
+        return None
+    return values if len(values) == len(lines) else None
+
+
+def read_answer(line: bytes, name: str, known: Json = None) -> dict[str, Json]:
+    """Return the answer to the op called `name`. Errors: AgentFailure unless it is one.
+
+    `known` is the line's value if it has been read already.
+    """
+    answer = read_object(line) if known is None else _checked(line, known)
     out = answer.get("out")
     if out.__class__ is not dict:
         problem = "without 'out'" if out is None else "whose 'out' is no object"
@@ -65,10 +96,23 @@ def read_answer(line: bytes, name: str) -> dict[str, Json]:
         allowed = ", ".join(_OUTS)
         text = f"sent an answer whose 'out' has none of {allowed}: {brief(line)}"
         raise AgentFailure("PROTOCOL", text)
+    if (b"true" in line or b"false" in line) and any(
+        _has_truth_value(answer.get(key)) for key in OPTIONAL
+    ):
+        text = f"sent true or false where a field has numbers: {brief(line)}"
+        raise AgentFailure("PROTOCOL", text)
     if answer.get("op", name) != name:
         text = f"answered {shown(answer['op'])[:60]!r} when {name} was asked: out of order?"
         raise AgentFailure("PROTOCOL", text)
     return answer
+
+
+def _has_truth_value(value: Json) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return any(map(_has_truth_value, value))
+    return isinstance(value, bool)
 
 
 def read_ready(line: bytes) -> Ready:

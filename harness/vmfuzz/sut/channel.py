@@ -43,6 +43,7 @@ class Channel:
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
         self.poll.register(self.stdout, select.POLLIN)
         self.poll.register(self.stderr, select.POLLIN)
+        self.poll.register(self.stdin, 0)  # says when the other end is closed
         self.outgoing = memoryview(b"")
         self.lines: deque[bytes] = deque()
         self.partial = b""
@@ -78,19 +79,21 @@ class Channel:
             left = deadline - monotonic()
             if left <= 0:
                 raise self._silent(seconds)
-            if self.is_deaf and self.outgoing:
+            if self.is_deaf:
                 left = min(left, _GRACE)
             ready = self.poll.poll(max(1, int(left * 1000)))
-            if not ready and self.is_deaf and self.outgoing:
+            if not ready and self.is_deaf:
                 raise self._gone()
             self._serve(ready)
 
     def _serve(self, ready: list[tuple[int, int]]) -> None:
-        for number, _ in ready:
+        for number, event in ready:
             if number == self.stdout.fileno():
                 self._read()
             elif number == self.stderr.fileno():
                 self._listen()
+            elif event & (select.POLLERR | select.POLLHUP | select.POLLNVAL):
+                self._hear_nothing()
             else:
                 self._write()
 
@@ -99,12 +102,18 @@ class Channel:
             try:
                 written = os.write(self.stdin.fileno(), self.outgoing[:_CHUNK])
             except BlockingIOError:
-                self.poll.register(self.stdin, select.POLLOUT)
+                self.poll.modify(self.stdin, select.POLLOUT)
                 return
-            except OSError:  # it closed its end; what it has answered so far is still to be read
-                self.is_deaf = True
-                break
+            except OSError:
+                self._hear_nothing()
+                return
             self.outgoing = self.outgoing[written:]
+        if not self.is_deaf:
+            self.poll.modify(self.stdin, 0)
+
+    def _hear_nothing(self) -> None:
+        """Note that the agent closed its stdin; what it has answered so far is still to be read."""
+        self.is_deaf, self.outgoing = True, memoryview(b"")
         with suppress(KeyError):
             self.poll.unregister(self.stdin)
 

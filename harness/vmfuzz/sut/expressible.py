@@ -38,12 +38,11 @@ _TAKEN: Final = {
 
 def obstacle(io: IoState, op: Op) -> str | None:
     """Return why the call cannot be written in this state, before it is made; None if it can."""
-    if io.readers or io.writers:
-        if isinstance(op, ReaderRead | WriterWrite) and _shares_a_page(io, op.reader, op.writer):
-            return "source and destination share a page, which leaves the copy unspecified"
-        for name, kind in _TAKEN[op.__class__]:
-            if _is_lent(io, kind, getattr(op, name)):
-                return f"the {kind} is lent to a reader or writer"
+    if isinstance(op, ReaderRead | WriterWrite) and _shares_a_page(io, op.reader, op.writer):
+        return "source and destination share a page, which leaves the copy unspecified"
+    for name, kind in _TAKEN[op.__class__]:
+        if _is_lent(io, kind, getattr(op, name)):
+            return f"the {kind} is lent to a reader or writer"
     return None
 
 

@@ -8,8 +8,8 @@ from random import Random
 from typing import Final
 
 from vmfuzz.errors import VmfuzzError
-from vmfuzz.sut.observe import Observer
-from vmfuzz.sut.prediction import NAMES, Prediction
+from vmfuzz.sut.observe import WATCHED, Observer
+from vmfuzz.sut.prediction import NAMES, Prediction, Script
 from vmfuzz.sut.system import LiveSystem
 from vmfuzz.sut.wire import wire_name
 from vmfuzz.swarm import FAMILIES, SwarmConfig, SwarmTrace
@@ -78,24 +78,24 @@ class LiveTrace(SwarmTrace):
         self.prelude = _prelude(rng, system, config.world)
         self.syncs = any(isinstance(op, HostRcuMode) for op in self.prelude)
 
-    def run(self, length: int) -> None:
-        """Generate until so many ops are in the script, or no more can be."""
-        sent, observer = self.prediction.script.lines, self.observer
+    def run(self, length: int) -> Script:
+        """Generate until so many ops are in the script, or no more can be; return the script."""
+        sent, observer = self.prediction.sent, self.observer
         for op in self.prelude:
             self._step(op)
         end = length - min(length // 4, _FAREWELL)
         for _ in range(MAX_TRACE):
             if len(sent) >= end or self.prediction.is_over:
                 break
-            op = self._hook() or self.next_op()
-            if self._step(op):
+            op = self.next_op() if not self.syncs else self._hook() or self.next_op()
+            if self._step(op) and op.__class__ in WATCHED:
                 for look in observer.after(op):
                     if len(sent) < end:
                         self._step(look)
         for op in observer.farewell():
             if len(sent) < length:
                 self._step(op)
-        self.prediction.finish()
+        return self.prediction.finish()
 
     def _step(self, op: Op) -> bool:
         """Predict one op; return whether it is sent."""
@@ -103,7 +103,7 @@ class LiveTrace(SwarmTrace):
         if prediction.is_over or NAMES[op.__class__] not in self.spoken:
             return False
         self.observer.before(op)
-        is_sent = prediction.step(op, len(prediction.script.lines)) is None
+        is_sent = prediction.step(op, len(prediction.sent)) is None
         self.settle(op)
         return is_sent
 

@@ -35,6 +35,7 @@ from vmstore.ops.page_table import (
 _SPACES: Final = frozenset({CursorMap, CursorMapIomem, CursorUnmap, CursorProtectNext})
 _TABLES: Final = frozenset({PtCursorMap, PtCursorMapFrame, PtCursorTakeNext, PtCursorProtectNext})
 _OPENS: Final = frozenset({PtCursorOpen, PtCursorOpenMut})
+WATCHED: Final = _SPACES | _TABLES | _OPENS
 _OFTEN: Final = 0.3  # of the changes are followed by a look
 _SOMETIMES: Final = 0.2  # of those looks take out what they find
 _INSIDE: Final = 0x123  # any offset inside a page
@@ -72,6 +73,8 @@ class Observer:
 
     def before(self, op: Op) -> None:
         """Note where the cursor stands that `op` is to move."""
+        if op.__class__ not in WATCHED:
+            return
         spaces = self.session.view.spaces
         if isinstance(op, CursorMap | CursorMapIomem | CursorUnmap | CursorProtectNext):
             self.at = spaces.cursors[op.cursor].place.va

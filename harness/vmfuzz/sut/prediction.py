@@ -7,7 +7,7 @@ searches that never end, and the known defects of upstream, which ends the scrip
 """
 
 from collections.abc import Callable, Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from vmfuzz.finding import Finding
@@ -17,11 +17,11 @@ from vmfuzz.recorder import Recorder
 from vmfuzz.runner import Run
 from vmfuzz.sut.expressible import is_driver_error, obstacle
 from vmfuzz.sut.numbering import Numbering
-from vmfuzz.sut.wire import encode, wire_name
+from vmfuzz.sut.wire import ENCODERS, wire_name
 from vmfuzz.trace import Trace
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Declaration, Op
-from vmstore.outcome import Diverges, Err, Outcome
+from vmstore.outcome import Diverges, Err, Ok, Outcome
 from vmstore.world import World
 
 Json = Any  # any JSON value
@@ -29,7 +29,9 @@ Json = Any  # any JSON value
 NAMES: Final = {op: wire_name(declaration) for op, declaration in DECLARATIONS.items()}
 
 
-@dataclass(slots=True)
+Sent = tuple[Op, int, dict[str, Json], Outcome]  # op, its position, answer, outcome
+
+
 class Script:
     """What to send, and what to expect.
 
@@ -38,31 +40,36 @@ class Script:
     it went on to an op that is not sent.
     """
 
-    lines: list[bytes] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
-    ops: list[Op] = field(default_factory=list)
-    expected: list[dict[str, Json]] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
-    finding: Finding | None = None
-    session: Session | None = None
+    __slots__ = ("expected", "finding", "lines", "names", "ops", "outcomes", "positions", "session")
+
+    def __init__(self, sent: list[Sent], finding: Finding | None, session: Session | None) -> None:
+        self.ops = [op for op, _, _, _ in sent]
+        self.positions = [position for _, position, _, _ in sent]
+        self.expected = [recorded for _, _, recorded, _ in sent]
+        self.outcomes = [outcome for _, _, _, outcome in sent]
+        self.lines = [ENCODERS[op.__class__](op) for op in self.ops]
+        self.names = [NAMES[op.__class__] for op in self.ops]
+        self.finding = finding
+        self.session = session
 
 
 class Prediction:
-    """Runs ops on the model and writes the script. Requires: ids of handles are their numbers.
+    """Runs ops on the model and collects what is sent. Requires: ids of handles are their numbers.
 
     `is_over` when nothing more can be sent: the machine has ended, something was found, or a
     known defect was reached, which `end` then names.
     """
 
-    __slots__ = ("end", "recorder", "script", "session")
+    __slots__ = ("end", "finding", "io", "recorder", "sent", "session")
 
     def __init__(
         self, world: World, faults: Faults, checks: frozenset[str], *, strict: bool = False
     ) -> None:
         self.session = Session(world, faults, checks=checks, strict=strict)
         self.recorder = Recorder(self.session.state)
-        self.script = Script()
+        self.io = self.session.machine.io
+        self.sent: list[Sent] = []
+        self.finding: Finding | None = None
         self.end = ""
 
     @property
@@ -72,11 +79,11 @@ class Prediction:
 
     def step(self, op: Op, position: int) -> str | None:
         """Run one op; return why it is not sent, or None. Requires: its handles are live."""
-        session, script = self.session, self.script
-        reason = obstacle(session.machine.io, op)
-        if reason is not None:
-            return reason
-        line = encode(op)
+        io, session = self.io, self.session
+        if io.readers or io.writers:
+            reason = obstacle(io, op)
+            if reason is not None:
+                return reason
         finding = session.step(op)
         outcome = session.outcome
         assert outcome is not None
@@ -84,27 +91,22 @@ class Prediction:
         if session.quirks:
             self.end = f"a known upstream defect was reached: {', '.join(session.quirks)}"
             return self.end
-        if outcome.__class__ is Err and is_driver_error(op, outcome):
-            return f"the caller's compiler or driver refuses it ({outcome.variant})"
-        if outcome.__class__ is Diverges:
-            self.end = "it would never end"
-            return self.end
-        script.lines.append(line)
-        script.names.append(NAMES[op.__class__])
-        script.positions.append(position)
-        script.ops.append(op)
-        script.expected.append(recorded)
-        script.outcomes.append(outcome)
-        script.finding = finding
+        shape = outcome.__class__
+        if shape is not Ok:
+            if isinstance(outcome, Err) and is_driver_error(op, outcome):
+                return f"the caller's compiler or driver refuses it ({outcome.variant})"
+            if shape is Diverges:
+                self.end = "it would never end"
+                return self.end
+        self.sent.append((op, position, recorded, outcome))
+        self.finding = finding
         return None
 
     def finish(self) -> Script:
         """Check the model's final state and return the script."""
-        script = self.script
-        if script.finding is None and not self.is_over and script.ops:
-            script.finding = self.session.check_everything(script.ops[-1])
-        script.session = None if self.end else self.session
-        return script
+        if self.finding is None and not self.is_over and self.sent:
+            self.finding = self.session.check_everything(self.sent[-1][0])
+        return Script(self.sent, self.finding, None if self.end else self.session)
 
 
 @dataclass(slots=True)
@@ -125,7 +127,7 @@ def predict(
 
     Steps of ops that the agent does not list are skipped, and what depends on them.
     """
-    attempt = Attempt(prediction.script, Run(outcomes=[None] * len(trace.steps)))
+    result = Run(outcomes=[None] * len(trace.steps))
     liveness, numbering = Liveness(), Numbering()
     for position, step in enumerate(trace.steps):
         if position in left_out:
@@ -140,9 +142,8 @@ def predict(
             liveness.apply(step.op)
             reason = _numbered_step(prediction, numbering, step.op, position)
         if reason is not None:
-            attempt.result.skipped[position] = reason
-    prediction.finish()
-    return attempt
+            result.skipped[position] = reason
+    return Attempt(prediction.finish(), result)
 
 
 def _numbered_step(

@@ -26,7 +26,7 @@ def wire_name(declaration: Declaration) -> str:
 
 def encode(op: Op) -> bytes:
     """Return the line that asks for `op`. Requires: the ids of its handles are their numbers."""
-    return _ENCODERS[op.__class__](op)
+    return ENCODERS[op.__class__](op)
 
 
 def wire_args(op: Op) -> dict[str, Any]:
@@ -88,4 +88,4 @@ def _plain(name: str, op: Op) -> bytes:
 # Types of arguments that may be left out, or are not written as they are.
 _SOMETIMES: Final = frozenset({CacheChange, CountWord, Deferred, FlushKind, PageCount, Payload})
 _FORMATS: Final = dict.fromkeys(("meta", "cache", "config", "kind", "ty"), '"%s"')
-_ENCODERS: Final = {op: _encoder(declaration) for op, declaration in DECLARATIONS.items()}
+ENCODERS: Final = {op: _encoder(declaration) for op, declaration in DECLARATIONS.items()}
