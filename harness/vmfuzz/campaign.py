@@ -10,7 +10,6 @@ from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.engines.registry import engine
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.minimize import Minimized, minimize
-from vmfuzz.runner import run
 
 StopOn = Literal["first", "new", "never"]
 
@@ -84,7 +83,10 @@ def run_campaign(
     the run at any finding, `new` at one that `out` does not hold yet, `never` uses the budget up.
     Errors: VmfuzzError for an unknown engine; HarnessError, with `campaign` as far as it came.
     """
-    sources = [(engine(name), share) for name, share in shares(plan, engines)]
+    sources = [
+        (engine(name, is_live=plan.live is not None), share)
+        for name, share in shares(plan, engines)
+    ]
     for source, share in sources:
         progress = campaign.progress[source.name] = Progress()
 
@@ -108,7 +110,7 @@ def _record(campaign: Campaign, plan: Plan, found: Found, out: Path | None) -> b
         campaign.unreproducible += 1
         return False
     is_new = out is None or not has_bucket(out, signature)
-    minimized = minimize(cut(found), checks=plan.checks, strict=plan.strict)
+    minimized = minimize(cut(found), checks=plan.checks, strict=plan.strict, system=plan.system)
     stored = campaign.findings[signature] = Stored(found, minimized, is_new=is_new)
     if out is not None:
         _store(stored, out, plan)
@@ -118,7 +120,8 @@ def _record(campaign: Campaign, plan: Plan, found: Found, out: Path | None) -> b
 def _store(stored: Stored, out: Path, plan: Plan) -> None:
     """Put a finding into `out`. A full disk must not cost it: then `problem` says so."""
     try:
-        stored.path = store(out, stored.found, stored.minimized, plan.rng_seed)
+        sut = plan.live.name if plan.live is not None else None
+        stored.path = store(out, stored.found, stored.minimized, plan.rng_seed, sut)
         stored.problem = ""
     except VmfuzzError as error:
         stored.path, stored.problem = None, str(error)
@@ -132,5 +135,5 @@ def store_missing(campaign: Campaign, plan: Plan, out: Path) -> None:
 
 
 def _replays(plan: Plan, found: Found) -> bool:
-    again = run(cut(found), checks=plan.checks, strict=plan.strict).finding
+    again = plan.system.run(cut(found), checks=plan.checks, strict=plan.strict).finding
     return again is not None and again.signature == found.finding.signature

@@ -1,22 +1,26 @@
 """Whether the model agrees with recordings of the real code, in every field of every step."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from vmfuzz.comparison import first_difference
 from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.input_file import files_below
 from vmfuzz.replayer import Replayer
-from vmfuzz.vectors import Json, Mismatch, Vector, read_vectors
+from vmfuzz.vectors import Mismatch, Vector, read_vectors
 
-IGNORED: Final = frozenset({"op", "args"})
 SUFFIXES: Final = (".jsonl", ".jsonl.gz")
 
 
 @dataclass(slots=True)
 class FileReport:
-    """How one file of vectors compares. A step after an unsupported one counts as unsupported."""
+    """How one file of vectors compares. A step after an unsupported one counts as unsupported.
+
+    `other_worlds` counts traces that a live system, having another world or build, cannot run;
+    nothing else counts them.
+    """
 
     path: Path
     traces: int = 0
@@ -25,6 +29,7 @@ class FileReport:
     mismatched_steps: int = 0
     unsupported_steps: int = 0
     unsupported_ops: dict[str, int] = field(default_factory=dict)
+    other_worlds: int = 0
     first_mismatch: Mismatch | None = None
 
     @property
@@ -44,13 +49,24 @@ def vector_files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def check_file(path: Path) -> FileReport:
-    """Replay every trace of one file and compare. Errors: VmfuzzError for a malformed file."""
+Check = Callable[[Vector, FileReport], list[Mismatch] | None]
+
+
+def check_file(path: Path, check: Check | None = None) -> FileReport:
+    """Replay every trace of one file and compare. Errors: VmfuzzError for a malformed file.
+
+    `check` replays one trace and notes what it could not run, None for one that has nothing to do
+    with it; on the model where it is not given.
+    """
+    check = check or check_vector
     report = FileReport(path)
     for vector in read_vectors(path):
+        mismatches = check(vector, report)
+        if mismatches is None:
+            report.other_worlds += 1
+            continue
         report.traces += 1
         report.steps += len(vector.steps)
-        mismatches = check_vector(vector, report)
         if mismatches:
             report.mismatched_traces += 1
             report.mismatched_steps += len(mismatches)
@@ -73,20 +89,10 @@ def check_vector(vector: Vector, report: FileReport) -> list[Mismatch]:
             actual = replayer.step(op)
         except KeyError as error:
             actual = {"out": {"refused": f"no live handle {error}"}}
-        difference = _first_difference(recorded, actual)
+        difference = first_difference(recorded, actual)
         if difference:
             name, expected, got = difference
             mismatches.append(Mismatch(vector.id, position, recorded["op"], name, expected, got))
             if name == "out":
                 break
     return mismatches
-
-
-def _first_difference(
-    recorded: dict[str, Json], actual: dict[str, Json]
-) -> tuple[str, Json, Json] | None:
-    names = ["out", *sorted((recorded.keys() | actual.keys()) - IGNORED - {"out"})]
-    for name in names:
-        if recorded.get(name) != actual.get(name):
-            return name, recorded.get(name), actual.get(name)
-    return None

@@ -39,8 +39,12 @@ def cut(found: Found) -> Trace:
     return Trace(trace.world, steps, trace.faults)
 
 
-def store(folder: Path, found: Found, minimized: Minimized, rng_seed: int) -> Path:
+def store(
+    folder: Path, found: Found, minimized: Minimized, rng_seed: int, sut: str | None = None
+) -> Path:
     """Put a finding into its bucket and return the path of the bucket's shortest trace.
+
+    `sut` is the command of the live system that it was found in.
 
     Effect: `min.trace` is replaced by a shorter one only; up to `MAX_TRACES` later occurrences
     are kept. `first.trace` comes last: a bucket without it was cut short, and is filled again.
@@ -55,7 +59,7 @@ def store(folder: Path, found: Found, minimized: Minimized, rng_seed: int) -> Pa
     if first.exists():
         _store_another(bucket, cut(found))
     else:
-        write_atomically(bucket / "meta.json", _meta(found, rng_seed))
+        write_atomically(bucket / "meta.json", _meta(found, rng_seed, sut))
         save(first, cut(found))
     return shortest
 
@@ -76,8 +80,8 @@ def _is_shorter(trace: Trace, path: Path) -> bool:
         return True
 
 
-def _meta(found: Found, rng_seed: int) -> str:
-    meta = {
+def _meta(found: Found, rng_seed: int, sut: str | None) -> str:
+    meta: dict[str, object] = {
         "clause": found.finding.clause,
         "op": found.finding.op,
         "engine": found.engine,
@@ -87,6 +91,8 @@ def _meta(found: Found, rng_seed: int) -> str:
         "python": platform.python_version(),
         "upstream": UPSTREAM,
     }
+    if sut is not None:
+        meta["sut"] = sut
     return json.dumps(meta, indent=2, sort_keys=True) + "\n"
 
 

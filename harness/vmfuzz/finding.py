@@ -13,7 +13,9 @@ FIELDS: Final = ("clause", "op", "step", "text", "source", "witness")  # what cr
 class Finding:
     """A false clause or a disagreement, at one step of a trace.
 
-    `clause` is a clause id, or one of `OUT.<op>`, `EXPECT`, `VIEW.<clause>`, `SAFETY.<code>`.
+    `clause` is a clause id, or one of `OUT.<op>`, `EXPECT`, `VIEW.<clause>`, `SAFETY.<code>`; from
+    a live system also `DIVERGE.<field>`, `SUT.CRASH`, `SUT.HANG`, `SUT.PROTOCOL`, with the end of
+    its stderr in `words`.
     Units: `step` counts the op lines of the trace from 0.
     """
 
@@ -25,6 +27,12 @@ class Finding:
     witness: str
     outcome: Outcome | None = None
     others: tuple[Violation, ...] = ()
+    words: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether only a live system can show it: the model alone has nothing to say."""
+        return self.clause.startswith(("DIVERGE.", "SUT."))
 
     @property
     def signature(self) -> str:

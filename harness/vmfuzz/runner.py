@@ -1,8 +1,9 @@
 """Runs a stored trace: which steps ran, what they came to, and the finding, if any."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 from vmfuzz.finding import Finding
 from vmfuzz.liveness import Liveness
@@ -25,6 +26,7 @@ class Run:
 
     Shape: `outcomes` has one entry per step, None where it was skipped or never reached;
     `skipped` maps such a step to the reason.
+    Units: `overhead` is what the run cost beyond its steps, in steps that would take as long.
     """
 
     outcomes: list[Outcome | None] = field(default_factory=list)
@@ -32,6 +34,51 @@ class Run:
     finding: Finding | None = None
     quirks: dict[str, int] = field(default_factory=dict)
     executed: int = 0
+    overhead: int = 0
+
+
+class System(Protocol):
+    """Where traces are executed: in the model in this process, or in a live system.
+
+    `is_world_fixed` when every trace runs in the system's own world, whatever its world line says;
+    `max_steps` is what one minimization may cost.
+    """
+
+    @property
+    def is_world_fixed(self) -> bool:
+        """Whether the system has a world of its own."""
+        ...
+
+    @property
+    def max_steps(self) -> int:
+        """Steps that one minimization may execute, or what takes as long."""
+        ...
+
+    def minimizing(self, finding: Finding) -> AbstractContextManager[None]:
+        """Return the context in which a minimization of this finding runs."""
+        ...
+
+    def run(self, trace: Trace, *, checks: frozenset[str], strict: bool) -> Run:
+        """Run a trace and judge every step."""
+        ...
+
+
+class ModelSystem:
+    """The model in this process, with the faults that the traces name."""
+
+    is_world_fixed = False
+    max_steps = 3_000_000  # about half a minute
+
+    def minimizing(self, _finding: Finding) -> AbstractContextManager[None]:
+        """Return a context that changes nothing."""
+        return nullcontext()
+
+    def run(self, trace: Trace, *, checks: frozenset[str], strict: bool) -> Run:
+        """Run a trace with its own faults, checking every step."""
+        return run(trace, checks=checks, strict=strict)
+
+
+MODEL: Final = ModelSystem()
 
 
 def run(

@@ -83,10 +83,11 @@ def _vector(line: bytes, where: str) -> Vector:
         raise VmfuzzError(f"{where}: nested deeper than {_MAX_DEPTH} levels") from None
     except ValueError as error:  # a key twice, a number that is none, thousands of digits
         raise VmfuzzError(f"{where}: not JSON that can be compared: {error}") from None
-    if _is_deeper(raw, _MAX_DEPTH):
+    if is_deeper(raw, _MAX_DEPTH):
         raise VmfuzzError(f"{where}: nested deeper than {_MAX_DEPTH} levels")
     name = _member(raw, "id", str, where)
-    world = _world(_member(raw, "world", dict, where), _member(raw, "build", str, where), where)
+    sizes, build = _member(raw, "world", dict, where), _member(raw, "build", str, where)
+    world = recorded_world(sizes, build, where, World())
     steps = _member(raw, "steps", list, where)
     for position, step in enumerate(steps):
         at = f"{where}: step {position}"
@@ -107,12 +108,13 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return members
 
 
-def _is_deeper(value: Json, levels: int) -> bool:
+def is_deeper(value: Json, levels: int) -> bool:
+    """Return whether a JSON value is nested deeper than that."""
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, list):
         return False
-    return not levels or any(_is_deeper(item, levels - 1) for item in value)
+    return not levels or any(is_deeper(item, levels - 1) for item in value)
 
 
 def _refuse(word: str) -> Json:
@@ -136,13 +138,14 @@ def _brief(value: Json) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
-def _world(raw: dict[str, Json], build: str, where: str) -> World:
+def recorded_world(raw: dict[str, Json], build: str, where: str, base: World) -> World:
+    """Return `base` with the recorded sizes. Errors: VmfuzzError for what the model cannot be."""
     sizes = {key: _member(raw, key, int, f"{where}: world") for key in _SIZES}
     for key, size in sizes.items():
         if size > U64_MASK:
             raise VmfuzzError(f"{where}: world {key}={_brief(size)} does not fit into 64 bits")
     try:
-        world = World(**sizes, build=build)
+        world = base.changed(**sizes, build=build)
     except WorldError as error:
         raise VmfuzzError(f"{where}: {error}") from None
     derived = {

@@ -20,7 +20,8 @@ IMPORTERS = {
     "rich_click": ("cli/",),
     "rich": ("cli/", "report/"),
 }
-CLOCKS = ("engines/", "bench/", "cli/", "campaign.py", "atheris_child.py")
+AGENTS = ("sut/agent.py", "sut/channel.py")  # time limits of a live system
+CLOCKS = ("engines/", "bench/", "cli/", "campaign.py", "atheris_child.py", *AGENTS)
 # Low layers import no engine and no command; the interface is data, and crashes store it.
 UPPER_LAYERS = {
     "vmfuzz.engines": ("engines/", "bench/", "cli/", "campaign.py"),

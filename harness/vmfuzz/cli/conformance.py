@@ -1,36 +1,46 @@
 """`vmfuzz conformance`: the model against recordings of the real code."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import rich_click as click
 from rich.table import Table
 
 from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.live import live_system, sut_options
 from vmfuzz.cli.options import FilePath
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note
 from vmfuzz.conformance import FileReport, check_file, vector_files
 from vmfuzz.errors import VmfuzzError, shown
+from vmfuzz.sut.vector_check import check_live_vector
 
 
 @click.command("conformance")
 @click.argument("paths", nargs=-1, required=True, type=FilePath())
+@sut_options
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
-def command(paths: tuple[Path, ...], as_json: bool) -> int:
+def command(paths: tuple[Path, ...], sut: str | None, sut_seconds: float, as_json: bool) -> int:
     """Replay recorded vectors (.jsonl, .jsonl.gz, folders) and compare every field of every step.
 
-    Exit code 1 on any mismatch, and on any step that the model cannot run; 5 without a trace.
+    With --sut the live system is compared, not the model.
+
+    Exit code 1 on any mismatch, and on any step that the model cannot run; 5 without a trace. A
+    live system need not know every op, but traces of another world or build are not for it.
 
     \b
     vmfuzz conformance vectors/frames.jsonl.gz
+    vmfuzz conformance vectors --sut ./my-agent
     """
     reports: list[FileReport] = []
     try:
-        reports.extend(check_file(path) for path in vector_files(paths))
+        with live_system(sut, sut_seconds) as live:
+            check = partial(check_live_vector, live) if live is not None else None
+            reports.extend(check_file(path, check) for path in vector_files(paths))
     except VmfuzzError:
         if reports and not as_json:  # hours may have gone into the files before this one
-            _show(reports)
+            _show(reports, is_live=sut is not None)
         raise
     if as_json:
         print_json(as_document(reports))
@@ -38,8 +48,8 @@ def command(paths: tuple[Path, ...], as_json: bool) -> int:
         note("no trace in these files, so nothing was compared")
         return int(Exit.NOTHING)
     if not as_json:
-        _show(reports)
-    clean = all(report.is_clean for report in reports)
+        _show(reports, is_live=sut is not None)
+    clean = all(r.is_clean or (sut is not None and not r.mismatched_steps) for r in reports)
     return int(Exit.CLEAN if clean else Exit.FINDING)
 
 
@@ -55,6 +65,7 @@ def as_document(reports: list[FileReport]) -> dict[str, object]:
                 "mismatched_traces": r.mismatched_traces,
                 "mismatched_steps": r.mismatched_steps,
                 "unsupported_steps": r.unsupported_steps,
+                "other_worlds": r.other_worlds,
             }
             for r in reports
         ],
@@ -62,7 +73,8 @@ def as_document(reports: list[FileReport]) -> dict[str, object]:
     }
 
 
-def _show(reports: list[FileReport]) -> None:
+def _show(reports: list[FileReport], *, is_live: bool) -> None:
+    side = "agent" if is_live else "model"
     console = result_console()
     table = Table("file", "traces", "steps", "mismatched", "unsupported", box=None, pad_edge=False)
     for column in table.columns[1:]:
@@ -74,13 +86,18 @@ def _show(reports: list[FileReport]) -> None:
     for r in reports:
         if r.unsupported_ops:
             named = ", ".join(shown(op) for op in sorted(r.unsupported_ops)[:8])
-            console.print(f"{shown(r.path.name)}: not in the model: {named}")
+            console.print(f"{shown(r.path.name)}: not in the {side}: {named}")
+        if r.other_worlds:
+            text = f"{r.other_worlds:,} traces are of another world or build than the agent's"
+            console.print(f"{shown(r.path.name)}: {text}")
         if r.first_mismatch:
             m = r.first_mismatch
             at = f"{shown(m.trace)} step {m.step} ({m.op}): {shown(m.field)}"
             console.print(f"{shown(r.path.name)}: {at}", soft_wrap=True)
             console.print(f"  recorded {shown(m.expected)}", soft_wrap=True)
-            console.print(f"  model    {shown(m.actual)}", soft_wrap=True)
+            console.print(f"  {side:8} {shown(m.actual)}", soft_wrap=True)
     steps = sum(r.steps for r in reports)
-    bad = sum(r.mismatched_steps + r.unsupported_steps for r in reports)
-    console.print(f"{'FAIL' if bad else 'ok'}: {steps - bad:,} of {steps:,} steps agree")
+    bad = sum(r.mismatched_steps for r in reports)
+    missing = sum(r.unsupported_steps for r in reports)
+    verdict = "FAIL" if bad or (missing and not is_live) else "ok"
+    console.print(f"{verdict}: {steps - bad - missing:,} of {steps:,} steps agree")

@@ -1,5 +1,6 @@
 """`vmfuzz fuzz`: a campaign in one process."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import rich_click as click
@@ -7,6 +8,7 @@ from rich.table import Table
 
 from vmfuzz.campaign import Campaign, StopOn, run_campaign, store_missing
 from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.live import live_system, sut_options
 from vmfuzz.cli.options import Duration, FilePath, check_faults, world_from
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
 from vmfuzz.crashes import check_folder
@@ -69,6 +71,7 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
     help="End at any finding, at one that --out lacks, or never.",
 )
 @click.option("--strict", is_flag=True, help="Known upstream defects (quirks) are findings too.")
+@sut_options
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def command(
     engines: str,
@@ -82,6 +85,8 @@ def command(
     out: Path | None,
     stop_on: StopOn,
     strict: bool,
+    sut: str | None,
+    sut_seconds: float,
     as_json: bool,
 ) -> int:
     """Drive the model with random ops and check every clause after every step.
@@ -90,6 +95,7 @@ def command(
     vmfuzz fuzz --time 1m
     vmfuzz fuzz --engine swarm,hypothesis --steps 100000 --seed 7
     vmfuzz fuzz --fault segment-clone-misses-last --out findings
+    vmfuzz fuzz --sut './my-agent --frames 64' --time 10m --out findings
     """
     world, pinned = world_from(settings)
     names = [name.strip() for name in engines.split(",")]
@@ -106,21 +112,31 @@ def command(
     )
     if feedback is not None and "atheris" not in names:
         raise VmfuzzError(f"--feedback {feedback}: only the atheris engine has feedback")
-    for name in names:
-        engine(name)
     if len(set(names)) < len(names):
         raise VmfuzzError(f"--engine {engines}: an engine is named twice")
+    for name in names:
+        engine(name, is_live=sut is not None)
     if out is not None:
         check_folder(out)
+    with live_system(sut, sut_seconds, faults=plan.faults, settings=(world, pinned)) as live:
+        return _run(replace(plan, live=live), names, stop_on, out, as_json=as_json)
+
+
+def _run(plan: Plan, names: list[str], stop_on: StopOn, out: Path | None, *, as_json: bool) -> int:
     campaign = Campaign()
     line = ProgressLine(campaign, plan.seconds, plan.steps)
-    code, broken = None, None
+    code: Exit | None = None
+    broken: Exception | None = None
     try:
         run_campaign(campaign, plan, names, stop_on=stop_on, out=out, on_progress=line)
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
     except HarnessError as error:  # what was found before it is still shown
         code, broken = Exit.HARNESS, error
+    except VmfuzzError as error:
+        if not campaign.findings:
+            raise
+        code, broken = Exit.USAGE, error
     line.close()
     if out is not None:
         store_missing(campaign, plan, out)
@@ -146,6 +162,7 @@ def as_document(campaign: Campaign, plan: Plan, code: Exit) -> dict[str, object]
     return {
         "exit": int(code),
         "seed": plan.rng_seed,
+        "sut": plan.live and plan.live.as_document(),
         "engines": [
             {"name": name, "steps": p.steps, "traces": p.traces, "seconds": round(p.seconds, 3)}
             for name, p in campaign.progress.items()
@@ -157,6 +174,8 @@ def as_document(campaign: Campaign, plan: Plan, code: Exit) -> dict[str, object]
                 "op": stored.minimized.finding.op,
                 "step": stored.minimized.finding.step,
                 "witness": stored.minimized.finding.witness,
+                "others": [v.clause for v in stored.minimized.finding.others],
+                "stderr": stored.minimized.finding.words or None,
                 "engine": stored.found.engine,
                 "hits": stored.hits,
                 "new": stored.is_new,
@@ -195,10 +214,16 @@ def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
         table.add_row(name, f"{p.traces:,}", f"{p.steps:,}", f"{p.seconds:.1f}", rate)
     console.print(table)
     tally = campaign.tally()
-    idle = [d.name for d in GENERATED if not tally.get(d.name, {}).get("ok")]
-    console.print(f"ops that succeeded: {len(GENERATED) - len(idle)} of {len(GENERATED)}", end="")
+    ops = [d.name for d in GENERATED if plan.live is None or plan.live.vocabulary.lists(d)]
+    idle = [name for name in ops if not tally.get(name, {}).get("ok")]
+    console.print(f"ops that succeeded: {len(ops) - len(idle)} of {len(ops)}", end="")
     shown = idle and sum(p.steps for p in campaign.progress.values()) >= _ENOUGH_STEPS
     console.print(f"; never: {', '.join(idle)}" if shown else "", markup=False)
+    if plan.live is not None and plan.live.vocabulary.refusals:
+        refused = ", ".join(
+            f"{name} ({n})" for name, n in sorted(plan.live.vocabulary.refusals.items())
+        )
+        console.print(f"refused by the agent: {refused}", markup=False)
     for quirk, count in campaign.quirks().items():
         console.print(f"known upstream defect met {count:,} times: {quirk}", markup=False)
     for line in last_lines(campaign, plan, out, code):
@@ -216,6 +241,8 @@ def last_lines(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> 
     if code is Exit.HARNESS:
         return [f"ended by an internal error; {signatures} found so far"]
     if code is Exit.CLEAN:
+        if plan.live is not None:
+            return [f"clean: every answer of {shown(plan.live.name)} was the predicted one"]
         checks = ", ".join(name for name in CHECKS if name in plan.checks)
         return [f"clean: nothing found (checked {checks} after every step)"]
     first = next(iter(campaign.findings.values()))
@@ -225,4 +252,5 @@ def last_lines(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> 
         return [verdict, f"NOT STORED: {problems[0]}"]
     if first.path is None:
         return [verdict, "not stored; next: run again with --out findings"]
-    return [verdict, f"stored in {shown(out)}", f"next: {replay_command(first.path)}"]
+    again = replay_command(first.path, plan.live.name if plan.live is not None else None)
+    return [verdict, f"stored in {shown(out)}", f"next: {again}"]

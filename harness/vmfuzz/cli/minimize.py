@@ -5,12 +5,14 @@ from pathlib import Path
 import rich_click as click
 
 from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.live import live_system, sut_options
 from vmfuzz.cli.options import FilePath, check_faults
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note, write
 from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.minimize import Minimized, NotFailing, minimize
 from vmfuzz.report.block import finding_block, replay_command
+from vmfuzz.runner import MODEL
 from vmfuzz.trace import Trace
 from vmfuzz.trace_file import load, save
 from vmfuzz.trace_text import format_trace
@@ -21,9 +23,16 @@ from vmfuzz.trace_text import format_trace
 @click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
 @click.option("-o", "--output", "out", type=FilePath(), help="Write it to OUT.")
 @click.option("--strict", is_flag=True, help="Known upstream defects (quirks) are findings too.")
+@sut_options
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def command(
-    path: Path, faults: tuple[str, ...], out: Path | None, strict: bool, as_json: bool
+    path: Path,
+    faults: tuple[str, ...],
+    out: Path | None,
+    strict: bool,
+    sut: str | None,
+    sut_seconds: float,
+    as_json: bool,
 ) -> int:
     """Shrink a failing trace: the same clause breaks in the same op, and every op is needed.
 
@@ -34,20 +43,25 @@ def command(
     vmfuzz minimize findings/ACCT.3c--segment_clone/first.trace
     vmfuzz minimize first.trace -o min.trace
     vmfuzz minimize clean.trace --fault segment-clone-misses-last
+    vmfuzz minimize first.trace --sut ./my-agent -o min.trace
     """
     check_faults(faults)
     trace = load(path)
-    trace.faults = tuple(dict.fromkeys((*trace.faults, *faults)))
-    try:
-        result = minimize(trace, strict=strict)
-    except NotFailing as error:
-        return _nothing(path, trace, error, as_json=as_json)
+    with live_system(sut, sut_seconds, faults=faults) as live:
+        if live is not None:
+            trace = live.adopt(trace)
+        else:
+            trace.faults = tuple(dict.fromkeys((*trace.faults, *faults)))
+        try:
+            result = minimize(trace, strict=strict, system=live or MODEL)
+        except NotFailing as error:
+            return _nothing(path, trace, error, as_json=as_json)
     if out is not None:
         _save(out, result.trace)
     if as_json:
         print_json(_document(path, trace, result, out))
     else:
-        _show(trace, result, out)
+        _show(trace, result, out, None if live is None else live.name)
     return int(Exit.CLEAN)
 
 
@@ -83,7 +97,7 @@ def _document(path: Path, before: Trace, result: Minimized, out: Path | None) ->
     }
 
 
-def _show(before: Trace, result: Minimized, out: Path | None) -> None:
+def _show(before: Trace, result: Minimized, out: Path | None, sut: str | None) -> None:
     """The trace alone on stdout, so that it can be piped; or, with -o, the finding."""
     work = f"{len(before.steps)} ops to {len(result.trace.steps)} in {result.runs} runs"
     if not result.is_minimal:
@@ -97,4 +111,4 @@ def _show(before: Trace, result: Minimized, out: Path | None) -> None:
     console.print(block, soft_wrap=True)
     console.print(f"\n{work}")
     console.print(f"written to {shown(out)}", soft_wrap=True)
-    console.print(f"next: {replay_command(out)}", soft_wrap=True)
+    console.print(f"next: {replay_command(out, sut)}", soft_wrap=True)

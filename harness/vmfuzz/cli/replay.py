@@ -6,6 +6,7 @@ from pathlib import Path
 import rich_click as click
 
 from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.live import live_system, sut_options
 from vmfuzz.cli.options import FilePath, check_faults
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.errors import VmfuzzError, shown
@@ -13,6 +14,7 @@ from vmfuzz.finding import Finding
 from vmfuzz.input_file import files_below
 from vmfuzz.report.block import finding_block
 from vmfuzz.runner import Run, as_expected, run
+from vmfuzz.sut.system import LiveSystem
 from vmfuzz.trace import Trace
 from vmfuzz.trace_file import load
 
@@ -43,19 +45,28 @@ class Replayed:
     help="Evaluate every clause on the whole state, or on what a step touched.",
 )
 @click.option("--strict", is_flag=True, help="Known upstream defects (quirks) are findings too.")
+@sut_options
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def command(
-    paths: tuple[Path, ...], faults: tuple[str, ...], check: str, strict: bool, as_json: bool
+    paths: tuple[Path, ...],
+    faults: tuple[str, ...],
+    check: str,
+    strict: bool,
+    sut: str | None,
+    sut_seconds: float,
+    as_json: bool,
 ) -> int:
     """Run stored traces, with the faults they name, and report every finding.
 
     A trace with `expect` lines passes when exactly that is found; one with recorded outcomes
     (`=> ok`) passes when each step comes to what was recorded. Folders are searched for *.trace.
+    With --sut they run in the live system's own world, and the faults they name play no part.
 
     \b
     vmfuzz replay corpora/seeds
     vmfuzz replay first.trace --check full
     vmfuzz replay first.trace --fault segment-clone-misses-last
+    vmfuzz replay findings --sut ./my-agent
     """
     check_faults(faults)
     files = [file for path in paths for file in files_below(path, (".trace",))]
@@ -64,13 +75,15 @@ def command(
     verdicts: dict[str, int] = {}
     documents: list[dict[str, object]] = []
     console = result_console()
-    for path in files:
-        item = _replay(path, faults, full=check == "full", strict=strict)
-        verdicts[item.verdict] = verdicts.get(item.verdict, 0) + 1
-        if as_json:
-            documents.append(item.document)
-        else:
-            console.print("\n".join(item.lines), soft_wrap=True)
+    how = _How(faults, full=check == "full", strict=strict)
+    with live_system(sut, sut_seconds, faults=faults) as live:
+        for path in files:
+            item = _replay(path, how, live)
+            verdicts[item.verdict] = verdicts.get(item.verdict, 0) + 1
+            if as_json:
+                documents.append(item.document)
+            else:
+                console.print("\n".join(item.lines), soft_wrap=True)
     good = verdicts.get("ok", 0)
     if as_json:
         print_json({"traces": documents})
@@ -82,10 +95,23 @@ def command(
     return int(Exit.FINDING if "FAIL" in verdicts else Exit.CLEAN)
 
 
-def _replay(path: Path, faults: tuple[str, ...], *, full: bool, strict: bool) -> Replayed:
+@dataclass(frozen=True, slots=True)
+class _How:
+    """The options of a run in the model."""
+
+    faults: tuple[str, ...]
+    full: bool
+    strict: bool
+
+
+def _replay(path: Path, how: _How, live: LiveSystem | None) -> Replayed:
     try:
         trace = load(path)
-        result = run(trace, faults=faults, full=full, strict=strict)
+        if live is not None:
+            trace = live.adopt(trace)
+            result = live.run(trace)
+        else:
+            result = run(trace, faults=how.faults, full=how.full, strict=how.strict)
     except VmfuzzError as error:
         return _error(path, str(error))
     verdict = "ok" if as_expected(trace, result.finding) else "FAIL"
@@ -116,6 +142,7 @@ def _document(path: Path, verdict: str, result: Run) -> dict[str, object]:
             "step": found.step,
             "witness": found.witness,
             "others": [violation.clause for violation in found.others],
+            "stderr": found.words or None,
         },
     }
 

@@ -6,6 +6,8 @@ from typing import Final, Literal, Protocol
 
 from vmfuzz.finding import Finding
 from vmfuzz.oracle import CHECKS
+from vmfuzz.runner import MODEL, System
+from vmfuzz.sut.system import LiveSystem
 from vmfuzz.swarm import FAMILIES
 from vmfuzz.trace import Trace
 from vmstore.world import World
@@ -20,7 +22,8 @@ class Plan:
 
     `pinned` are the world settings that the user chose; an engine may vary the others.
     `feedback` is what a coverage-guided engine counts as new: code, abstract state, or both.
-    `families` are the groups of ops that the swarm draws from.
+    `families` are the groups of ops that the swarm draws from. `live` is the system under test,
+    None for the model in this process.
     Units: `seconds` of wall time, `steps` executed ops; None means no such limit.
     """
 
@@ -34,6 +37,12 @@ class Plan:
     pinned: frozenset[str] = frozenset()
     feedback: Feedback = "code"
     families: tuple[str, ...] = FAMILIES
+    live: LiveSystem | None = None
+
+    @property
+    def system(self) -> System:
+        """Where findings are replayed and minimized."""
+        return self.live or MODEL
 
 
 @dataclass(slots=True)

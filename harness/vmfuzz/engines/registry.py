@@ -14,8 +14,17 @@ def installed_engines() -> list[str]:
     return [name for name in ENGINE_NAMES if name != "atheris" or find_spec("atheris")]
 
 
-def engine(name: str) -> Engine:
-    """Return the engine called `name`. Errors: VmfuzzError naming the closest."""
+def engine(name: str, *, is_live: bool = False) -> Engine:
+    """Return the engine called `name`, or the one of that name for a live system.
+
+    Errors: VmfuzzError naming the closest, or for one that drives the model only.
+    """
+    if name == "swarm" and is_live:
+        from vmfuzz.engines.live_engine import LiveEngine
+
+        return LiveEngine()
+    if name in ENGINE_NAMES and is_live:
+        raise VmfuzzError(f"--engine {name}: a live system is driven by the swarm engine only")
     if name == "swarm":
         from vmfuzz.engines.swarm_engine import SwarmEngine
 

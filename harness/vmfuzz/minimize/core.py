@@ -15,10 +15,8 @@ from vmfuzz.finding import Finding
 from vmfuzz.minimize import arguments, handles, sources, steps, worlds
 from vmfuzz.minimize.shrinker import Exhausted, Shrinker
 from vmfuzz.oracle import CHECKS
-from vmfuzz.runner import run
+from vmfuzz.runner import MODEL, System
 from vmfuzz.trace import Trace
-
-MAX_STEPS: Final = 3_000_000  # executed steps of one minimization: about half a minute
 
 Pass = Callable[[Shrinker], None]
 PASSES: Final[tuple[Pass, ...]] = (
@@ -55,31 +53,42 @@ def minimize(
     *,
     checks: frozenset[str] = frozenset(CHECKS),
     strict: bool = False,
-    max_steps: int = MAX_STEPS,
+    max_steps: int | None = None,
+    system: System = MODEL,
 ) -> Minimized:
     """Return the simplest trace found that ends in the same signature, ids numbered from 0.
 
-    No op of the result can be deleted (`is_minimal`). The same trace gives the same result.
+    No op of the result can be deleted (`is_minimal`). The same trace gives the same result, unless
+    a live `system` does not; then the result may be the trace that it started from. `max_steps` is
+    the system's own where it is not given.
     Errors: NotFailing when the trace does not fail; UnknownFault; HarnessError.
     """
-    shrinker = Shrinker(trace, checks=checks, strict=strict, max_steps=max_steps)
-    is_minimal = True
+    limit = system.max_steps if max_steps is None else max_steps
+    shrinker = Shrinker(trace, system=system, checks=checks, strict=strict, max_steps=limit)
+    start, first = shrinker.trace, shrinker.finding
+    with system.minimizing(first):
+        is_minimal = _shrink(shrinker)
+    result = _numbered(shrinker.trace)
+    finding = system.run(result, checks=checks, strict=strict).finding
+    if finding is None or finding.signature != first.signature:  # only a live system does that
+        result, finding, is_minimal = start, first, False
+    met = [e for e in trace.expect if e.clause == finding.clause] or trace.expect
+    expect = tuple(replace(e, step=finding.step) for e in met[:1])
+    result = replace(result, faults=trace.faults, comment=trace.comment, expect=expect)
+    return Minimized(result, finding, shrinker.runs, shrinker.executed, is_minimal)
+
+
+def _shrink(shrinker: Shrinker) -> bool:
+    """Run the passes until none gets further; return False when the work limit ended it."""
     try:
         while True:
             before = shrinker.trace
             for apply in PASSES:
                 apply(shrinker)
             if shrinker.trace == before:
-                break
+                return True
     except Exhausted:
-        is_minimal = False
-    result = _numbered(shrinker.trace)
-    finding = run(result, checks=checks, strict=strict).finding
-    assert finding is not None
-    met = [e for e in trace.expect if e.clause == finding.clause] or trace.expect
-    expect = tuple(replace(e, step=finding.step) for e in met[:1])
-    result = replace(result, faults=trace.faults, comment=trace.comment, expect=expect)
-    return Minimized(result, finding, shrinker.runs, shrinker.executed, is_minimal)
+        return False
 
 
 def _numbered(trace: Trace) -> Trace:

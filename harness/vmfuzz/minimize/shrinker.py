@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from vmfuzz.errors import VmfuzzError
-from vmfuzz.runner import Run, run
+from vmfuzz.runner import Run, System
 from vmfuzz.trace import Step, Trace
 from vmstore.world import World
 
@@ -24,11 +24,18 @@ class Shrinker:
     Effect: `propose` changes `trace` and `finding` iff the proposal ends in the same signature.
     """
 
-    __slots__ = ("checks", "executed", "finding", "max_steps", "runs", "strict", "trace")
+    __slots__ = ("checks", "executed", "finding", "max_steps", "runs", "strict", "system", "trace")
 
     def __init__(
-        self, trace: Trace, *, checks: frozenset[str], strict: bool, max_steps: int
+        self,
+        trace: Trace,
+        *,
+        system: System,
+        checks: frozenset[str],
+        strict: bool,
+        max_steps: int,
     ) -> None:
+        self.system = system
         self.checks, self.strict, self.max_steps = checks, strict, max_steps
         self.runs = self.executed = 0
         result = self._run(trace)
@@ -44,6 +51,8 @@ class Shrinker:
 
     def propose(self, steps: Sequence[Step], world: World | None = None) -> bool:
         """Take these steps (and this world) if they fail alike. Errors: Exhausted."""
+        if world is not None and self.system.is_world_fixed:
+            return False
         trace = replace(self.trace, steps=list(steps), world=world or self.trace.world)
         result = self._run(trace)
         if result.finding is None or result.finding.signature != self.finding.signature:
@@ -54,9 +63,9 @@ class Shrinker:
     def _run(self, trace: Trace) -> Run:
         if self.runs and self.executed >= self.max_steps:
             raise Exhausted
-        result = run(trace, checks=self.checks, strict=self.strict)
+        result = self.system.run(trace, checks=self.checks, strict=self.strict)
         self.runs += 1
-        self.executed += result.executed
+        self.executed += result.executed + result.overhead
         return result
 
     def _tidied(self, trace: Trace, result: Run) -> Trace:

@@ -1,0 +1,122 @@
+"""Ops that make a live system show what it did: the model's memory can be looked at, its cannot.
+
+A change to a page table is followed, now and then, by a look at the place that it changed; at the
+end of a trace what lives is looked at and let go of, so that a wrong count comes to light.
+"""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any, Final
+
+from vmfuzz.sut.prediction import Prediction
+from vmstore.arch import PAGE_SIZE
+from vmstore.ids import ByteLength, CursorId, PtableId, PtcursorId, Vaddr
+from vmstore.ops import BY_NAME, Op
+from vmstore.ops.cursor import (
+    CursorJump,
+    CursorMap,
+    CursorMapIomem,
+    CursorProtectNext,
+    CursorQuery,
+    CursorUnmap,
+)
+from vmstore.ops.page_table import (
+    PtCursorJump,
+    PtCursorMap,
+    PtCursorMapFrame,
+    PtCursorOpen,
+    PtCursorOpenMut,
+    PtCursorProtectNext,
+    PtCursorQuery,
+    PtCursorTakeNext,
+    PtPageWalk,
+)
+
+_SPACES: Final = frozenset({CursorMap, CursorMapIomem, CursorUnmap, CursorProtectNext})
+_TABLES: Final = frozenset({PtCursorMap, PtCursorMapFrame, PtCursorTakeNext, PtCursorProtectNext})
+_OPENS: Final = frozenset({PtCursorOpen, PtCursorOpenMut})
+WATCHED: Final = _SPACES | _TABLES | _OPENS
+_OFTEN: Final = 0.3  # of the changes are followed by a look
+_SOMETIMES: Final = 0.2  # of those looks take out what they find
+_INSIDE: Final = 0x123  # any offset inside a page
+_MOST: Final = 6  # objects of a kind that are let go of at the end, and places looked at
+# In this order: what borrows before what it borrows from.
+_RELEASES: Final = (
+    ("reader", "reader_drop"),
+    ("writer", "writer_drop"),
+    ("lcursor", "lcursor_drop"),
+    ("cursor", "cursor_drop"),
+    ("ptcursor", "pt_cursor_drop"),
+    ("list", "list_pop_back"),
+    ("list", "list_pop_front"),
+    ("list", "list_drop"),
+    ("ptable", "pt_drop"),
+    ("vs", "vmspace_drop"),
+    ("segment", "segment_drop"),
+    ("unique", "unique_info"),
+    ("unique", "unique_drop"),
+    ("frame", "frame_info"),
+    ("frame", "frame_drop"),
+)
+
+
+class Observer:
+    """Chooses what to look at in one trace."""
+
+    def __init__(self, rng: Random, prediction: Prediction) -> None:
+        self.rng = rng
+        self.session = prediction.session
+        self.made = prediction.recorder.numbers
+        self.at = 0
+        self.tables: dict[int, int] = {}  # cursors on raw tables: which table
+        self.places: dict[tuple[int, int], None] = {}  # tables and addresses that were changed
+
+    def before(self, op: Op) -> None:
+        """Note where the cursor stands that `op` is to move."""
+        if op.__class__ not in WATCHED:
+            return
+        spaces = self.session.view.spaces
+        if isinstance(op, CursorMap | CursorMapIomem | CursorUnmap | CursorProtectNext):
+            self.at = spaces.cursors[op.cursor].place.va
+        elif op.__class__ in _TABLES:
+            self.at = spaces.ptcursors[op.ptcursor].va  # type: ignore[union-attr]
+        elif isinstance(op, PtCursorOpen | PtCursorOpenMut):
+            self.tables[op.dst] = op.ptable
+
+    def after(self, op: Op) -> Iterator[Op]:
+        """Yield what shall follow `op`, which was sent."""
+        if op.__class__ in _SPACES:
+            if self.rng.random() < _OFTEN:
+                cursor: CursorId = op.cursor  # type: ignore[union-attr]
+                yield CursorJump(cursor=cursor, va=Vaddr(self.at))
+                yield CursorQuery(cursor=cursor)
+        elif op.__class__ in _TABLES:
+            ptcursor: PtcursorId = op.ptcursor  # type: ignore[union-attr]
+            table = self.tables.get(ptcursor)
+            if table is not None:
+                self.places[table, self.at] = None
+            if self.rng.random() < _OFTEN:
+                yield from self._look(ptcursor)
+
+    def _look(self, cursor: PtcursorId) -> Iterator[Op]:
+        yield PtCursorJump(ptcursor=cursor, va=Vaddr(self.at))
+        if self.rng.random() < _SOMETIMES:
+            yield PtCursorTakeNext(ptcursor=cursor, len=ByteLength(PAGE_SIZE))
+        else:
+            yield PtCursorQuery(ptcursor=cursor)
+
+    def farewell(self) -> Iterator[Op]:
+        """Yield looks at everything that lives, and its end. Each may fail, or may not be sent."""
+        live = self.session.state.live
+        for table, va in list(self.places)[-_MOST:]:
+            if table in live["ptable"]:
+                yield PtPageWalk(ptable=PtableId(table), va=Vaddr(va + _INSIDE))
+        for kind, name in _RELEASES:
+            declaration = BY_NAME[name]
+            for handle in [h for h in live[kind] if h >= 0][-_MOST:]:
+                if handle in live[kind]:
+                    fields: dict[str, Any] = {kind: handle}
+                    for field in declaration.destinations:
+                        fields[field.name] = self.made.get(field.kind.name, 0) if field.kind else 0
+                    op: Op = declaration.make(fields)
+                    yield op
