@@ -125,7 +125,7 @@ def test_seeds_replay_in_the_agents_world(vmfuzz: Vmfuzz) -> None:
 def test_what_goes_with_a_live_system_and_what_does_not(vmfuzz: Vmfuzz) -> None:
     engine = vmfuzz("fuzz", "--sut", PYTHON_AGENT, "--engine", "swarm,hypothesis")
     world = vmfuzz("fuzz", "--sut", PYTHON_AGENT, "--world", "frames=4", "--steps", "10")
-    profile = vmfuzz("fuzz", "--sut", PYTHON_AGENT, "--world", "profile=vostd", "--steps", "500")
+    profile = vmfuzz("fuzz", "--sut", PYTHON_AGENT, "--world", "profile=vostd", "--steps", "5000")
 
     assert engine.returncode == world.returncode == 2
     assert "driven by the swarm engine only" in engine.stderr
