@@ -3,6 +3,7 @@
 What stands around a table is written by hand. A page whose tables are up to date is left alone.
 """
 
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,8 @@ from vmstore.clauses import CLAUSES
 from vmstore.clauses.registry import Clause
 from vmstore.faults import CATALOGUE, PLANTED, Fault
 from vmstore.ops import DECLARATIONS, Declaration
+from vmstore.preconditions import OP_PRE
+from vmstore.step import EXEC
 from vmstore.variants import PROFILES, VARIANTS, Variant
 
 DOCS: Final = Path(__file__).parent
@@ -71,7 +74,23 @@ def _op_row(op: Declaration) -> str:
     taken = ", ".join(
         f"{f.name} (ends)" if f.is_consumed else f.name for f in op.fields if not f.is_destination
     )
-    return _row(f"`{op.name}`", made, taken, f"`{op.source}`", op.vmstore_op)
+    precondition = OP_PRE.get(op.op)
+    return _row(
+        f"`{op.name}`",
+        made,
+        taken,
+        precondition.text if precondition else "",
+        _comes_to(op),
+        f"`{op.source}`" if op.source not in {"", "none"} else "",
+        op.vmstore_op,
+    )
+
+
+def _comes_to(op: Declaration) -> str:
+    """Return what an op may come to but success, in the order of its checks."""
+    doc = " ".join((EXEC[op.op].__doc__ or "").split())
+    found = re.search(r"Errors(?:, in order)?: (.*?)(?= Source:| Requires:| Effect:|$)", doc)
+    return found[1].rstrip(".") if found else "always ok"
 
 
 def _fault_row(fault: Fault) -> str:

@@ -107,8 +107,9 @@ class Child:
         if times == 1:  # the run may end here
             self._tally()
         if times <= REPORTS:
-            names = ("clause", "op", "step", "text", "source", "witness")
-            fields = {name: getattr(finding, name) for name in names}
+            from vmfuzz.finding import FIELDS
+
+            fields = {name: getattr(finding, name) for name in FIELDS}
             self._progress("finding", input=data.hex(), **fields)
 
     def _progress(self, kind: str, **more: object) -> None:

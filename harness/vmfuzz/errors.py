@@ -1,5 +1,6 @@
 """What a user can do wrong, and what to do about each. Exit code 2, never a traceback."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Final
 
@@ -14,12 +15,16 @@ class HarnessError(Exception):
     """A defect of vmfuzz itself; never a finding. Exit code 3."""
 
 
-def closest(word: str, known: list[str]) -> str:
-    """Return ` (did you mean ...?)` for the closest of `known`, or what is known."""
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return ` (did you mean ...?)` for the closest of `known`, nothing where none is close."""
     near = get_close_matches(word, known, n=1)
-    if near:
-        return f" (did you mean {near[0]!r}?)"
-    return f"; known are {', '.join(known)}" if len(known) <= 12 else ""
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def closest(word: str, known: Sequence[str]) -> str:
+    """Return ` (did you mean ...?)` for the closest of `known`, or what is known."""
+    every = f"; known are {', '.join(known)}" if len(known) <= 12 else ""
+    return did_you_mean(word, known) or every
 
 
 def shown(name: object) -> str:

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
+from vmfuzz.errors import did_you_mean
 from vmstore.arch import U64_MASK
 from vmstore.ids import (
+    ACCESS_KINDS,
     CACHE_CHANGES,
     CACHE_POLICIES,
     FLUSH_KINDS,
@@ -16,6 +17,7 @@ from vmstore.ids import (
     META_KINDS,
     SCALARS,
     TABLE_CONFIGS,
+    AccessKind,
     BufLength,
     ByteLength,
     ByteOffset,
@@ -84,11 +86,8 @@ def parse_choice(text: str, words: tuple[str, ...]) -> str:
     """Return `text` if it is one of `words`. Errors: FieldError naming the closest."""
     if text in words:
         return text
-    near = get_close_matches(text, words, n=1)
-    raise FieldError(
-        f"{text[:40]!r} is not allowed here"
-        + (f" (did you mean {near[0]!r}?)" if near else f"; allowed are {', '.join(words)}")
-    )
+    hint = did_you_mean(text, words) or f"; allowed are {', '.join(words)}"
+    raise FieldError(f"{text[:40]!r} is not allowed here{hint}")
 
 
 def _parse_count(text: str) -> str:
@@ -183,12 +182,13 @@ CODECS: Final[dict[object, FieldCodec]] = {
     CacheChange: _choice(CACHE_CHANGES),
     TableConfig: _choice(TABLE_CONFIGS),
     FlushKind: _choice(FLUSH_KINDS),
+    AccessKind: _choice(ACCESS_KINDS),
     IoOffset: _ADDRESS,
-    IoLength: FieldCodec(parse_number, str, "number"),
+    IoLength: _COUNT,
     IoVal: FieldCodec(parse_number, hex, "number"),
     BufLength: _short(MAX_BUF),
     Seed: _short(_MAX_SEED),
-    Scalar: FieldCodec(lambda text: parse_choice(text, SCALARS), str, "choice", SCALARS),
+    Scalar: _choice(SCALARS),
     Payload: FieldCodec(parse_payload, format_payload, "payload"),
     CountWord: FieldCodec(_parse_count, str, "choice", COUNT_NAMES),
 }

@@ -1,9 +1,12 @@
 """What a run found: the clause, the op, the evidence. Its signature is its identity."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from vmstore.clauses import Violation
 from vmstore.outcome import Outcome
+
+FIELDS: Final = ("clause", "op", "step", "text", "source", "witness")  # what crosses a pipe
 
 
 @dataclass(frozen=True, slots=True)

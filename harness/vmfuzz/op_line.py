@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
-from vmfuzz.errors import closest
+from vmfuzz.errors import closest, did_you_mean
 from vmfuzz.fields import CODECS, FieldError
 from vmfuzz.outcome_text import OutcomeSyntax, parse_outcome
 from vmfuzz.trace import Step
@@ -101,8 +101,8 @@ def _indent(line: str) -> int:
 
 def _no_op_line(text: str) -> str:
     """A misspelt directive is the likeliest reason for a line without parentheses."""
-    hint = closest(text.split(maxsplit=1)[0][:60].lower(), list(DIRECTIVES)) if text else ""
-    return f"not an op line: {text[:60]!r}" + (hint if "did you mean" in hint else "")
+    hint = did_you_mean(text.split(maxsplit=1)[0][:60].lower(), DIRECTIVES) if text else ""
+    return f"not an op line: {text[:60]!r}{hint}"
 
 
 def _read_destinations(reader: _OpReader, text: str, values: dict[str, Any]) -> None:
@@ -154,9 +154,9 @@ def _refuse_key(reader: _OpReader, part: str, column: int, values: dict[str, Any
     key, known = before.strip(), list(reader.arguments)
     if equals and key in values:
         raise LineError(column, f"{key!r} is given twice")
-    hint = closest(key[:_SHOWN], known) if equals and known else ""
+    hint = did_you_mean(key[:_SHOWN], known) if equals and known else ""
     problem = f"{reader.name} takes {', '.join(known) or 'no argument'}; got {key[:_SHOWN]!r}"
-    raise LineError(column, problem + (hint if "did you mean" in hint else ""))
+    raise LineError(column, problem + hint)
 
 
 def _column(parts: list[str], number: int) -> int:

@@ -17,6 +17,7 @@ from vmstore.clauses.fused import everything_holds, footprint_holds
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
 from vmstore.outcome import Abort, CallEnded, Diverges, Ok, Outcome, Panic
+from vmstore.quirks import FATAL
 from vmstore.step import STEPS, State
 from vmstore.world import World
 
@@ -62,8 +63,8 @@ def parse_checks(names: Iterable[str]) -> frozenset[str]:
 class Session:
     """One run in progress. `step` runs an op whose handles are live and returns a finding or None.
 
-    `is_over` after a panic, abort, divergence or finding; `is_poked` once a test hook made the
-    state something that no contract speaks of, so that nothing is checked any more.
+    `is_over` after a panic, abort, divergence, fatal quirk or finding; `is_poked` once a test hook
+    made the state something that no contract speaks of, so that nothing is checked any more.
     """
 
     __slots__ = (
@@ -159,6 +160,7 @@ class Session:
         machine = self.state.machine
         for quirk in machine.quirks:
             self.quirks[quirk] = self.quirks.get(quirk, 0) + 1
+            self.is_over = self.is_over or quirk in FATAL
         codes = machine.hazards + (machine.quirks if self.strict else [])
         machine.quirks, machine.hazards = [], []
         if not codes:

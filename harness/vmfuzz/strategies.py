@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.geometry import geometry
 from vmstore.ids import (
+    ACCESS_KINDS,
     CACHE_CHANGES,
     CACHE_POLICIES,
     FLUSH_KINDS,
     META_KINDS,
     SCALARS,
     TABLE_CONFIGS,
+    AccessKind,
     BufLength,
     ByteLength,
     ByteOffset,
@@ -42,19 +44,23 @@ from vmstore.ops import Field
 from vmstore.world import World
 
 
+def _mostly(usual: st.SearchStrategy[int], special: tuple[int, ...]) -> st.SearchStrategy[int]:
+    return usual | usual | usual | st.sampled_from(special)
+
+
 def paddrs(world: World) -> st.SearchStrategy[int]:
     """Mostly the first pages, now and then the top of memory and addresses without a page."""
     top = world.max_paddr
     pages = st.integers(0, min(world.frames, 5) - 1).map(lambda page: page * PAGE_SIZE)
     special = (top - PAGE_SIZE, top, top + PAGE_SIZE, 1, top - 1, U64_MASK & ~0xFFF, U64_MASK)
-    return pages | pages | pages | st.sampled_from(special)
+    return _mostly(pages, special)
 
 
 def offsets() -> st.SearchStrategy[int]:
     """Mostly a few pages, now and then a misaligned or wrapping offset."""
     pages = st.integers(0, 4).map(lambda page: page * PAGE_SIZE)
     special = (1, 0x800, U64_MASK & ~0xFFF, U64_MASK - PAGE_SIZE * 2 + 1)
-    return pages | pages | pages | st.sampled_from(special)
+    return _mostly(pages, special)
 
 
 def vaddrs(world: World) -> st.SearchStrategy[int]:
@@ -62,20 +68,20 @@ def vaddrs(world: World) -> st.SearchStrategy[int]:
     g = geometry(world.levels, world.entries)
     pages = st.integers(0, 8).map(lambda page: page * PAGE_SIZE)
     special = (g.sizes[2], g.sizes[3], g.user_end - PAGE_SIZE, g.user_end, g.kernel_start, 1)
-    return pages | pages | pages | st.sampled_from(special)
+    return _mostly(pages, special)
 
 
 def lengths() -> st.SearchStrategy[int]:
     """Mostly a few pages, now and then as many as are flushed at once, or no whole page."""
     pages = st.integers(0, 4).map(lambda page: page * PAGE_SIZE)
-    return pages | pages | pages | st.sampled_from((32 * PAGE_SIZE, 1, U64_MASK & ~0xFFF))
+    return _mostly(pages, (32 * PAGE_SIZE, 1, U64_MASK & ~0xFFF))
 
 
 def io_lengths() -> st.SearchStrategy[int]:
     """Mostly a few whole words, now and then odd, around a page's end, or wrapping."""
     words = st.integers(0, 8).map(lambda word: word * 8)
     special = (1, 4, 7, PAGE_SIZE - 8, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, U64_MASK)
-    return words | words | words | st.sampled_from(special)
+    return _mostly(words, special)
 
 
 def argument(field: Field, world: World) -> st.SearchStrategy[Any]:
@@ -98,6 +104,7 @@ def argument(field: Field, world: World) -> st.SearchStrategy[Any]:
         CacheChange: st.sampled_from(CACHE_CHANGES),
         TableConfig: st.sampled_from(TABLE_CONFIGS),
         FlushKind: st.sampled_from(FLUSH_KINDS),
+        AccessKind: st.sampled_from(ACCESS_KINDS),
         IoOffset: io_lengths(),
         IoLength: io_lengths(),
         IoVal: st.integers(0, 3) | st.integers(0, U64_MASK),

@@ -9,7 +9,7 @@ from itertools import product
 from random import Random
 from typing import Final
 
-from vmfuzz.swarm_draw import DESTINATIONS, PLAN_BY_NAME, PLANS, SOURCES, OpPlan
+from vmfuzz.swarm_draw import DESTINATIONS, FRAME_AREAS, PLAN_BY_NAME, PLANS, SOURCES, OpPlan
 from vmfuzz.swarm_io import IO_AREAS
 from vmfuzz.swarm_spaces import SPACE_AREAS, TABLE_AREAS
 from vmfuzz.swarm_state import MAX_TRACE, Drawing
@@ -45,6 +45,8 @@ _PARTNERS: Final = {
     "lcursor_insert_before": "list_cursor_front",
     "lcursor_take_current": "list_cursor_front",
     "cursor_open": "cursor_drop",
+    "segment_next": "segment_from_unused",
+    "unique_into_shared": "unique_from_unused",
     "cursor_flusher_issue": "cursor_flusher_dispatch",
     "cpu_set": "vmspace_activate",
     "pt_cursor_open": "pt_cursor_drop",
@@ -58,13 +60,17 @@ _PARTNERS: Final = {
 FAMILIES: Final = ("frame", "space", "table", "io")
 # What a batch is about: one family, or several; the frame layer alone if none that was asked for.
 _THEMES: Final = (("frame",), ("space",), ("table",), ("io",), ("space", "table", "io"))
-_THEME_WEIGHTS: Final = (7, 6, 2, 3, 2)
+_THEME_WEIGHTS: Final = (6, 5, 4, 3, 2)
 # What a mapping needs before there can be one, and what takes it away.
 _SPACE_NEEDS: Final = ("frame_from_unused", "vmspace_new", "cursor_open_mut", "cursor_map")
 _SPACE_MOST: Final = ("cursor_unmap", "cursor_drop", "cursor_jump", "vmspace_activate")
 _TABLE_NEEDS: Final = ("pt_new", "pt_cursor_open_mut", "pt_cursor_drop")
 _TABLE_MOST: Final = ("pt_cursor_map", "pt_cursor_take_next", "pt_cursor_jump")
 _IO_SOURCES: Final = ("buf_new", "reader_new", "writer_new", "reader_drop", "writer_drop")
+_FRAME_GIVERS: Final = (
+    *("frame_clone", "frame_from_in_use", "segment_from_unused", "segment_next"),
+    *("segment_from_frame", "unique_from_unused", "unique_into_shared", "frame_into_raw"),
+)
 _RELEASES: Final = ("frame_drop", "segment_drop", "unique_drop", "list_drop")
 _FUZZ_SETTINGS: Final[dict[str, tuple[int | str, ...]]] = {
     "frames": (16,),
@@ -108,10 +114,11 @@ class SwarmConfig:
     __slots__ = ("kinds", "pages", "plans", "vas", "world")
 
     def __init__(self, rng: Random, world: World, families: tuple[str, ...] = FAMILIES) -> None:
+        themes = _themes(rng, families)
         self.world = world
-        self.pages = _page_pool(rng, world)
+        self.pages = _page_pool(rng, world, themes)
         self.vas = _address_pool(rng, world)
-        self.plans = _enabled(rng, families)
+        self.plans = _enabled(rng, themes)
         self.kinds: list[str] = rng.sample(META_KINDS, rng.randint(1, 3))
         if any(plan.needs_link for plan in self.plans):
             self.kinds += ["link"] * len(self.kinds) * rng.randint(1, 3)
@@ -156,15 +163,20 @@ class SwarmTrace(Drawing):
         return op
 
 
-def _page_pool(rng: Random, world: World) -> list[int]:
-    """Return a few pages: a short run, some stray ones, now and then the top or the node pool."""
-    first = rng.randrange(world.frames)
-    pages = [(first + i) % world.frames for i in range(rng.randint(1, 5))]
+def _page_pool(rng: Random, world: World, themes: list[str]) -> list[int]:
+    """Return a few pages: a short run, some stray ones, now and then the top or the node pool.
+
+    A mapping keeps its page, so that spaces need more of them.
+    """
+    first, run = rng.randrange(world.frames), (4, 10) if "space" in themes else (1, 5)
+    pages = [(first + i) % world.frames for i in range(rng.randint(*run))]
     pages += [rng.randrange(world.frames) for _ in range(rng.randint(0, 3))]
     if rng.random() < 0.25:
         pages.append(world.pages - 1)
     if rng.random() < 0.25:
         pages.append(rng.randrange(world.pages))
+    if "table" in themes and world.pages > world.frames and rng.random() < 0.5:
+        pages.append(min(world.frames + world.kernel_nodes + rng.randrange(3), world.pages - 1))
     return pages
 
 
@@ -177,25 +189,32 @@ def _address_pool(rng: Random, world: World) -> list[int]:
         first &= -g.sizes[rng.choice((2, 3, min(4, world.levels)))]
     near = [(first + i * PAGE_SIZE) % half for i in range(rng.randint(1, 5))]
     far = [(first + g.sizes[level]) % half for level in range(2, world.levels + 1)]
-    pool = near + rng.sample(far, rng.randint(0, len(far)))
     if rng.random() < 0.2:
-        pool.append(half - PAGE_SIZE)
-    return pool
+        top = [half - PAGE_SIZE, half - g.sizes[2], half - 2 * g.sizes[2], half - g.sizes[3]]
+        return near[:1] + rng.sample(top, 3)
+    return near + rng.sample(far, rng.randint(0, len(far)))
 
 
-def _enabled(rng: Random, families: tuple[str, ...]) -> list[OpPlan]:
-    """Return a random subset of ops, with their partners, as often as they weigh."""
+def _themes(rng: Random, families: tuple[str, ...]) -> list[str]:
+    """Return the families that a batch is about; none when it is about the frame layer alone."""
     (theme,) = rng.choices(_THEMES, _THEME_WEIGHTS)
     themes = [family for family in theme if family in families and family != "frame"]
     if not themes and "frame" not in families:
         themes = [rng.choice(families)]
-    names = _frame_layer(rng, most=2 if themes else 4)
+    return themes
+
+
+def _enabled(rng: Random, themes: list[str]) -> list[OpPlan]:
+    """Return a random subset of ops, with their partners, as often as they weigh."""
+    names = _frames_below(rng) if themes and rng.random() < 0.7 else _frame_layer(rng, themes)
     if "space" in themes:
         names |= _chosen(rng, SPACE_AREAS, _SPACE_MOST) | set(_SPACE_NEEDS)
     if "table" in themes:
         names |= _chosen(rng, TABLE_AREAS, _TABLE_MOST) | set(_TABLE_NEEDS)
+    if names & {"cursor_map", "pt_cursor_map_frame"} and rng.random() < 0.6:
+        names.add("frame_from_in_use")  # of what is mapped, or of a table's page
     if "io" in themes:
-        names |= _io_names(rng, rng.choice((0.25, 0.5, 0.8)))
+        names |= _chosen(rng, IO_AREAS, _IO_SOURCES)
     for name in sorted(names):
         if name in _PARTNERS and rng.random() < 0.9:
             names.add(_PARTNERS[name])
@@ -211,8 +230,15 @@ def _chosen(rng: Random, areas: tuple[str, ...], most: tuple[str, ...]) -> set[s
     return names | {name for name in most if rng.random() < 0.8}
 
 
-def _frame_layer(rng: Random, most: int) -> set[str]:
-    areas = rng.sample(("frame", "segment", "unique", "linked_list"), rng.randint(1, most))
+def _frames_below(rng: Random) -> set[str]:
+    """Return what gives and takes frames, and little else, for a batch about something above."""
+    names = {"frame_from_unused", *rng.sample(_FRAME_GIVERS, rng.randint(0, 3))}
+    return names | {name for name in _RELEASES if rng.random() < 0.3}
+
+
+def _frame_layer(rng: Random, themes: list[str]) -> set[str]:
+    """Return a random part of the frame layer; of fewer areas when it is not the theme."""
+    areas = rng.sample(FRAME_AREAS, rng.randint(1, 2 if themes else 4))
     if "linked_list" in areas:
         areas.append("unique")
     share = rng.choice((0.25, 0.5, 0.5, 0.8))
@@ -222,11 +248,3 @@ def _frame_layer(rng: Random, most: int) -> set[str]:
     if rng.random() < 0.5:
         names.add(rng.choice(SOURCES))
     return names | {name for name in _RELEASES if rng.random() < 0.5}
-
-
-def _io_names(rng: Random, share: float) -> set[str]:
-    """Return some ops on contents, with what makes the readers and writers they need."""
-    names = {d.name for d in GENERATED if d.area in IO_AREAS and rng.random() < share}
-    names |= {name for name in _IO_SOURCES if rng.random() < 0.9}
-    names |= {_PARTNERS[name] for name in sorted(names) if name in _PARTNERS}
-    return names

@@ -12,22 +12,13 @@ from vmfuzz.swarm_spaces import (
     TABLE_AREAS,
     space_plan,
 )
-from vmfuzz.swarm_state import KINDS, NOTHING, RARE, Drawing, claim_guard
+from vmfuzz.swarm_state import KINDS, NOTHING, RARE, Drawing, choose, claim_guard, taken
+from vmfuzz.swarm_weights import weight
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.ids import ByteOffset, ByteOffsetEnd, MetaKind, MetaVal, Paddr, PaddrEnd
-from vmstore.ops import (
-    GENERATED,
-    Declaration,
-    Field,
-    frame,
-    linked_list,
-    reader,
-    segment,
-    unique,
-    vm_io,
-    writer,
-)
+from vmstore.ops import GENERATED, Declaration, Field, segment
 
+FRAME_AREAS: Final = ("frame", "segment", "unique", "linked_list")
 SOURCES: Final = ("frame_from_unused", "segment_from_unused", "unique_from_unused")
 _SEGMENT: Final = KINDS.index("segment")
 _LONGEST: Final = 32  # pages of the longest segment asked for, whatever the size of memory
@@ -127,26 +118,18 @@ def _fresh(kind: int) -> Callable[[Drawing], int]:
 def _consumed(kind: int) -> Callable[[Drawing], int]:
     def generate(g: Drawing) -> int:
         pool = g.pools[kind]
-        at = g.draw() % len(pool)
-        handle = pool[at]
-        pool[at] = pool[-1]
-        pool.pop()
-        return handle
+        g.move_last(kind, g.draw() % len(pool))
+        return pool.pop()
 
     return generate
 
 
 def _used(kind: int) -> Callable[[Drawing], int]:
-    def generate(g: Drawing) -> int:
-        pool = g.pools[kind]
-        return pool[g.draw() % len(pool)]
-
-    return generate
+    return lambda g: g.pick(kind)
 
 
 def _used_segment(g: Drawing) -> int:
-    pool = g.pools[_SEGMENT]
-    g.last_segment = pool[g.draw() % len(pool)]
+    g.last_segment = g.pick(_SEGMENT)
     return g.last_segment
 
 
@@ -180,20 +163,10 @@ def _generator(field: Field) -> Callable[[Drawing], Any]:
 # -- split: the consumed segment must be chosen before it is consumed ------------------------------
 
 
-def _can_split(g: Drawing) -> bool:
-    """Choose a segment of two or more pages, or now and then any; move it to the pool's end."""
-    pool = g.pools[_SEGMENT]
-    at = g.draw() % len(pool)
-    start, end = g.segments[pool[at]]
-    if end - start < 2 * PAGE_SIZE and g.draw() < RARE:
-        return False
-    pool[at], pool[-1] = pool[-1], pool[at]
-    return True
-
-
-def _split_segment(g: Drawing) -> int:
-    g.last_segment = g.pools[_SEGMENT].pop()
-    return g.last_segment
+def _is_divisible(g: Drawing, handle: int) -> bool:
+    start, end = g.segments[handle]
+    g.last_segment = handle
+    return end - start >= 2 * PAGE_SIZE
 
 
 def _split_offset(g: Drawing) -> int:
@@ -217,6 +190,12 @@ def _builder(make: type, fields: tuple[Callable[[Drawing], Any], ...]) -> Callab
     if len(fields) == 3:
         one, two, three = fields
         return lambda g: make(one(g), two(g), three(g))
+    if len(fields) == 4:
+        one, two, three, four = fields
+        return lambda g: make(one(g), two(g), three(g), four(g))
+    if len(fields) == 5:
+        one, two, three, four, five = fields
+        return lambda g: make(one(g), two(g), three(g), four(g), five(g))
     return lambda g: make(*[generate(g) for generate in fields])
 
 
@@ -234,42 +213,23 @@ class OpPlan:
         nearby = _paddr_near(live=self.name not in SOURCES)
         fields = tuple(_generator(f) if f in shape else _nothing for f in declaration.fields)
         fields = tuple(nearby if f is _paddr else f for f in fields)
-        self.weight = 1 if declaration.op in _READERS else 3
+        self.weight = weight(declaration.op)
         self.guard: Callable[[Drawing], bool] | None = None
         self.needs_link = declaration.area == "linked_list"
-        if not kinds and declaration.destinations and declaration.destinations[0].kind:
-            self.guard = claim_guard(KINDS.index(declaration.destinations[0].kind.name))
+        made = [KINDS.index(f.kind.name) for f in declaration.destinations if f.kind]
+        if made and (not kinds or declaration.area not in FRAME_AREAS):
+            self.guard = claim_guard(made[0])
         if declaration.area in (*SPACE_AREAS, *TABLE_AREAS):
             self.guard, fields = space_plan(declaration, self.guard, fields)
         if declaration.area in IO_AREAS:
             names = tuple(f.name for f in shape)
             self.guard, fields = io_guard(declaration, names, self.guard, fields)
         if declaration.op is segment.SegmentSplit:
-            self.guard = _can_split
-            fields = (*fields[:2], _split_segment, _split_offset)
+            self.guard = choose(_SEGMENT, _is_divisible)
+            fields = (*fields[:2], taken(_SEGMENT), _split_offset)
         self.build = _builder(declaration.op, fields)
 
 
-_READERS: Final = frozenset(
-    {
-        frame.FrameReferenceCount,
-        frame.FrameInfo,
-        frame.FrameBorrow,
-        frame.FrameEq,
-        frame.FrameDowncast,
-        frame.FrameToUframe,
-        segment.SegmentInfo,
-        segment.SegmentDowncast,
-        segment.SegmentToUsegment,
-        unique.UniqueInfo,
-        linked_list.ListSize,
-        linked_list.LcursorAsList,
-        linked_list.LcursorCurrentMeta,
-        reader.ReaderRemain,
-        writer.WriterAvail,
-        vm_io.BufRead,
-    }
-)
 PLANS: Final = tuple(OpPlan(d, shape) for d in GENERATED for shape in d.shapes())
 PLAN_BY_NAME: Final = {plan.name: plan for plan in PLANS}
 DESTINATIONS: Final = {

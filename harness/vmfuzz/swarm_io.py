@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from vmfuzz.swarm_state import KINDS, RARE, Drawing, Fields, Guard, claim_guard
+from vmfuzz.swarm_state import KINDS, RARE, Drawing, Fields, Guard, choose, last_of
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.ids import SCALARS, BufLength, IoLength, IoOffset, IoVal, Payload, Scalar, Seed
 from vmstore.ops import Declaration, reader, vm_io, writer
@@ -76,8 +76,7 @@ def _scalar(g: Drawing) -> str:
 
 def _used_vio(kind: int) -> Callable[[Drawing], int]:
     def generate(g: Drawing) -> int:
-        pool = g.pools[kind]
-        handle = pool[g.draw() % len(pool)]
+        handle = g.pick(kind)
         g.last_left = _owner(g, kind, handle).remain
         return handle
 
@@ -89,8 +88,7 @@ def _owner(g: Drawing, kind: int, handle: int) -> VmIoOwner:
 
 
 def _used_buf(g: Drawing) -> int:
-    pool = g.pools[_BUF]
-    handle = pool[g.draw() % len(pool)]
+    handle = g.pick(_BUF)
     g.last_left = len(g.bufs[handle])
     return handle
 
@@ -129,9 +127,6 @@ def io_guard(
     Shape: `names` are the fields that are given, `fields` the generators of all of them.
     """
     op = declaration.op
-    made = [KINDS.index(f.kind.name) for f in declaration.destinations if f.kind]
-    if made:
-        guard = claim_guard(made[0])
     if op is vm_io.VmioFillZeros or op is vm_io.VmioReadBytes:
         fields = (fields[0], _offset_length, *fields[2:])
     elif op in _ONCE:
@@ -141,9 +136,9 @@ def io_guard(
         fields = (*fields[:4], *part)
     elif op in _ALIGNED:
         kind = _ALIGNED[op]
-        guard, fields = _can_access(kind), (_last(kind), *fields[1:])
+        guard, fields = choose(kind, _is_aligned(kind)), (last_of(kind), *fields[1:])
     elif op is writer.WriterAtomicCompareExchange:
-        guard, fields = _can_exchange, (_last(_WRITER), _last(_READER), *fields[2:])
+        guard, fields = _can_exchange, (last_of(_WRITER), last_of(_READER), *fields[2:])
     return guard, fields
 
 
@@ -156,36 +151,19 @@ def _aligned_offset(g: Drawing) -> int:
     return offset & 0xFF8 if g.draw() < RARE else offset
 
 
-def _can_access(kind: int) -> Guard:
-    """Choose a handle at an aligned place, or now and then any; move it to the pool's end."""
-
-    def guard(g: Drawing) -> bool:
-        pool = g.pools[kind]
-        at = g.draw() % len(pool)
-        if _owner(g, kind, pool[at]).start % 8 and g.draw() < RARE:
-            return False
-        pool[at], pool[-1] = pool[-1], pool[at]
-        return True
-
-    return guard
+def _is_aligned(kind: int) -> Callable[[Drawing, int], bool]:
+    return lambda g, handle: _owner(g, kind, handle).start % 8 == 0
 
 
 def _can_exchange(g: Drawing) -> bool:
     """Choose a writer and a reader at one place, or now and then any two."""
-    writers, readers = g.pools[_WRITER], g.pools[_READER]
-    at = g.draw() % len(writers)
-    wanted = _owner(g, _WRITER, writers[at])
-    writers[at], writers[-1] = writers[-1], writers[at]
-    for there, handle in enumerate(readers):
+    wanted = _owner(g, _WRITER, g.move_last(_WRITER, g.draw() % len(g.pools[_WRITER])))
+    for at, handle in enumerate(g.pools[_READER]):
         found = _owner(g, _READER, handle)
         if (found.place, found.start) == (wanted.place, wanted.start) and not found.start % 4:
-            readers[there], readers[-1] = readers[-1], handle
+            g.move_last(_READER, at)
             return True
     return g.draw() >= RARE
-
-
-def _last(kind: int) -> Callable[[Drawing], int]:
-    return lambda g: g.pools[kind][-1]
 
 
 _ONCE: Final = frozenset({vm_io.VmioReadOnce, vm_io.VmioWriteOnce})

@@ -1,14 +1,14 @@
-"""How the swarm draws ops on address spaces: ranges that share tables, mappings in holes.
-
-A panic ends a trace: what panics (mapping over a mapping, leaving the range) is drawn now and then.
-"""
+"""How the swarm draws ops on address spaces: ranges that share tables, spaces that are active."""
 
 from collections.abc import Callable
 from typing import Any, Final
 
-from vmfuzz.swarm_state import KINDS, RARE, Drawing, Fields, Guard, claim_guard
+from vmfuzz import swarm_cursors
+from vmfuzz.swarm_cursors import CURSOR, PTCURSOR, mapped_va
+from vmfuzz.swarm_state import KINDS, RARE, SELDOM, Drawing, Fields, Guard, choose, last_of, taken
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.ids import (
+    AccessKind,
     ByteLength,
     CacheChange,
     CachePolicy,
@@ -21,23 +21,21 @@ from vmstore.ids import (
     Vaddr,
     VaddrEnd,
 )
-from vmstore.ops import Declaration, cursor, page_table
-from vmstore.view.tables import Leaf, Place
+from vmstore.ops import Declaration, cursor, mmu, page_table, rcu, vm_space
 
-SPACE_AREAS: Final = ("vm_space", "cursor", "space_io")
+SPACE_AREAS: Final = ("vm_space", "cursor", "space_io", "mmu", "rcu")
 TABLE_AREAS: Final = ("page_table", "pt_cursor")
-_CURSOR: Final = KINDS.index("cursor")
-_PTCURSOR: Final = KINDS.index("ptcursor")
 _PTABLE: Final = KINDS.index("ptable")
 _VS: Final = KINDS.index("vs")
 
 _FLAGS: Final = (3, 7, 1, 3, 0, 0x8F, 5, 3, 0x0B, 2, 0xFF)
 _PRIV: Final = (0, 1, 0, 3, 2, 0x80)
+_KERNEL_MARK: Final = 0x40  # which a kernel table refuses in a debug build
 _CACHES: Final = ("WB", "WB", "UC", "WT", "WC")
-_CONFIGS: Final = ("user", "user", "kernel", "test", "kernel_full")
-_FLUSHES: Final = ("single", "range", "range", "all")
-_SPANS: Final = (1, 1, 2, 3, 4, 8, 31, 32, 33)  # pages; from 32 on everything is flushed
-_DEVICE: Final = 0x1000_0000  # where device memory is, far above the frames
+_CONFIGS: Final = ("user", "kernel", "test", "test", "kernel", "kernel_full")
+_FLUSHES: Final = ("single", "range", "range", "range", "single", "all")
+_RANGES: Final = (1, 2, 3, 4, 5, 8, 16, 32)  # pages
+_FLUSHED: Final = (1, 1, 2, 3, 15, 16, 17, 30, 31, 32, 33)  # pages; 32 together are everything
 
 
 # -- arguments without a cursor --------------------------------------------------------------------
@@ -54,37 +52,98 @@ def _va(g: Drawing) -> int:
     return g.last_va
 
 
+def _last_page(g: Drawing) -> int:
+    """Return the last end of a range in the half that was drawn; 2^64 cannot be written."""
+    return min(g.base + g.spaces.geometry.user_end, U64_MASK & ~0xFFF)
+
+
 def _va_end(g: Drawing) -> int:
-    """End a few pages on, at the next end of a table, or now and then anywhere."""
+    """End a few pages on, at the end of this table or the next, or now and then anywhere."""
     choice, start = g.draw(), g.last_va
-    sizes = g.spaces.geometry.sizes
     if choice >= RARE:
         end = g.base + g.spaces.geometry.user_end
         special = (start, start - PAGE_SIZE, start + 1, end, end + PAGE_SIZE, U64_MASK & ~0xFFF)
         return special[g.draw() % len(special)] & U64_MASK
-    if choice % 2:
-        return (start + _SPANS[choice // 2 % len(_SPANS)] * PAGE_SIZE) & U64_MASK
-    size = sizes[2 + choice // 2 % (g.world.levels - 1)]
-    return ((start | (size - 1)) + 1) & U64_MASK
+    how, more = choice % 4, choice // 4
+    if how < 2:
+        end = start + _RANGES[more % len(_RANGES)] * PAGE_SIZE
+    else:
+        size = g.spaces.geometry.sizes[2 + more % (g.world.levels - 1)]
+        end = (start & -size) + size * (how - 1)
+    return min(end, _last_page(g))
+
+
+def _flush_end(g: Drawing) -> int:
+    choice = g.draw()
+    end = g.last_va + _FLUSHED[choice % len(_FLUSHED)] * PAGE_SIZE
+    return (end if choice < SELDOM else g.last_va + choice % 2) & U64_MASK
 
 
 def _length(g: Drawing) -> int:
-    """Draw a length without a cursor: of device memory, or of a range to be tiled."""
+    """Draw a length of device memory."""
     choice = g.draw()
-    if choice >= RARE:
-        return (0, 1, U64_MASK & ~0xFFF, PAGE_SIZE - 1)[choice % 4]
-    return _SPANS[choice % 5] * PAGE_SIZE
+    if choice >= SELDOM:
+        return (0, 1, U64_MASK & ~0xFFF)[choice % 3]
+    return choice % 4 * PAGE_SIZE
 
 
-def _chosen(words: tuple[Any, ...], rare: Any) -> Callable[[Drawing], Any]:
-    """Draw one of `words`, now and then `rare`."""
+def _tiled_length(g: Drawing) -> int:
+    """Draw a length from the address drawn before on: up to a huge page, or to the half's end."""
+    choice = g.draw()
+    left = max(PAGE_SIZE, _last_page(g) - g.last_va)
+    if choice >= SELDOM:
+        return (left + PAGE_SIZE, PAGE_SIZE - 1, U64_MASK & ~0xFFF)[choice % 3]
+    if choice % 4 == 0:
+        return min(left, g.spaces.geometry.sizes[2 + choice // 4 % 2])
+    return min(left, _RANGES[choice // 4 % len(_RANGES)] * PAGE_SIZE)
+
+
+def _tiled_paddr(g: Drawing) -> int:
+    choice = g.draw()
+    return g.pages[choice % len(g.pages)] * PAGE_SIZE if choice < SELDOM else 1
+
+
+def _valid_va(g: Drawing) -> int:
+    """Draw an address of the half, seldom any other; where another one would end the trace."""
+    choice = g.draw()
+    if choice >= SELDOM:
+        return _va(g)
+    g.last_va = g.base + g.vas[choice % len(g.vas)]
+    return g.last_va
+
+
+def _walked_va(g: Drawing) -> int:
+    """Draw an address in what the tree drawn before maps, or any; seldom at a page's start."""
+    choice, root = g.draw(), g.root
+    if choice % 4 and root is not None:
+        va = mapped_va(g, root, g.base & -g.spaces.geometry.sizes[root.level + 1])
+        if va is not None:
+            return va + (0, 8, 0x800, 4088, 0x1000)[choice % 5]
+    return _va(g) + (0, 0, 8, 4088)[choice % 4] & U64_MASK
+
+
+def _user_length(g: Drawing) -> int:
+    choice = g.draw()
+    lengths = (8, 16, 64, PAGE_SIZE, PAGE_SIZE + 8, 4, 0)
+    return lengths[choice % len(lengths)] if choice < RARE else (U64_MASK, 1 << 47)[choice % 2]
+
+
+def _chosen(words: tuple[Any, ...], seldom: Any) -> Callable[[Drawing], Any]:
+    """Draw one of `words`, seldom the other."""
     amount = len(words)
 
     def generate(g: Drawing) -> Any:
         choice = g.draw()
-        return words[choice % amount] if choice < RARE else rare
+        return words[choice % amount] if choice < SELDOM else seldom
 
     return generate
+
+
+def _priv(g: Drawing) -> int:
+    choice, place = g.draw(), g.place
+    if choice >= 224 and (choice >= SELDOM or (place and place.tree.config.name != "kernel")):
+        return _KERNEL_MARK
+    return _PRIV[choice % len(_PRIV)]
 
 
 SPACE_BY_TYPE: Final[dict[object, Callable[[Drawing], Any]]] = {
@@ -94,181 +153,106 @@ SPACE_BY_TYPE: Final[dict[object, Callable[[Drawing], Any]]] = {
     Level: lambda g: g.level,
     CpuNumber: lambda g: g.draw() % (g.world.cpus + (g.draw() >= RARE)),
     PageFlags: _chosen(_FLAGS, 0),
-    PrivFlags: _chosen(_PRIV, 0x40),
+    PrivFlags: _priv,
     CachePolicy: _chosen(_CACHES, "WP"),
     CacheChange: _chosen(("keep", "keep", *_CACHES), "WP"),
     TableConfig: _chosen(_CONFIGS, "kernel_full"),
     FlushKind: _chosen(_FLUSHES, "all"),
+    AccessKind: _chosen(("load", "load", "store"), "store"),
 }
 
 
-# -- arguments next to where a cursor stands -------------------------------------------------------
-
-
-def _place(g: Drawing, kind: int, handle: int) -> Place:
-    return g.spaces.cursors[handle].place if kind == _CURSOR else g.spaces.ptcursors[handle]
-
-
-def _used_cursor(kind: int) -> Callable[[Drawing], int]:
-    def generate(g: Drawing) -> int:
-        pool = g.pools[kind]
-        handle = pool[g.draw() % len(pool)]
-        g.place = _place(g, kind, handle)
-        return handle
-
-    return generate
+# -- trees: addresses drawn after them are of their half -------------------------------------------
 
 
 def _used_table(g: Drawing) -> int:
-    pool = g.pools[_PTABLE]
-    handle = pool[g.draw() % len(pool)]
-    g.base = g.spaces.trees[handle].config.low
+    handle = g.pick(_PTABLE)
+    tree = g.spaces.trees[handle]
+    g.root, g.base = tree.root, tree.config.low
     return handle
 
 
-def _of_space(g: Drawing) -> int:
-    """Use a space; addresses drawn after it are of the lower half."""
-    g.base = 0
-    pool = g.pools[_VS]
-    return pool[g.draw() % len(pool)]
+def _used_space(g: Drawing) -> int:
+    handle = g.pick(_VS)
+    g.root, g.base = g.spaces.vm_spaces[handle].tree.root, 0
+    return handle
+
+
+def _is_active_here(g: Drawing, handle: int) -> bool:
+    spaces = g.spaces
+    space = spaces.vm_spaces[handle]
+    g.root, g.base = space.tree.root, 0
+    return spaces.active.get(spaces.cpu) is space
 
 
 SPACE_BY_KIND: Final[dict[int, Callable[[Drawing], int]]] = {
-    _CURSOR: _used_cursor(_CURSOR),
-    _PTCURSOR: _used_cursor(_PTCURSOR),
+    CURSOR: swarm_cursors.used_cursor(CURSOR),
+    PTCURSOR: swarm_cursors.used_cursor(PTCURSOR),
     _PTABLE: _used_table,
-    _VS: _of_space,
+    _VS: _used_space,
 }
 
 
-def _va_inside(g: Drawing) -> int:
-    """Draw an address in the cursor's range, or now and then one next to it."""
-    choice, place = g.draw(), g.place
-    assert place is not None
-    pages = (place.end - place.start) // PAGE_SIZE
-    if choice < RARE:
-        return place.start + (choice * 7 % pages) * PAGE_SIZE
-    special = (place.end, place.start - PAGE_SIZE, place.start + 1, place.end - PAGE_SIZE)
-    return special[g.draw() % len(special)] & U64_MASK
+# -- plans -----------------------------------------------------------------------------------------
 
 
-def _length_inside(g: Drawing) -> int:
-    """Draw a length that the range still has, often one that ends where a table does."""
-    choice, place = g.draw(), g.place
-    assert place is not None
-    left = max(0, place.end - place.va)
-    if choice >= RARE:
-        special = (left + PAGE_SIZE, 1, left + 1, U64_MASK & ~0xFFF, 0)
-        return special[g.draw() % len(special)]
-    how = choice % 4
-    if how == 0:
-        return left
-    if how == 1:
-        size = g.spaces.geometry.sizes[2 + choice // 4 % 2]
-        return min(left, size - place.va % size)
-    return min(left, _SPANS[choice // 4 % len(_SPANS)] * PAGE_SIZE)
+def _has_no_cursor(g: Drawing) -> bool:
+    """Return whether another CPU may go on, or now and then that it is asked to."""
+    return not (g.pools[CURSOR] or g.pools[PTCURSOR]) or g.draw() >= RARE
 
 
-# -- mapping: where there is a hole, at a level that fits ------------------------------------------
+def _something_waits(g: Drawing) -> bool:
+    """Return whether ending a grace period would end references, or rarely that it is tried."""
+    return bool(g.spaces.waiting and _has_no_cursor(g)) or g.draw() >= RARE
 
 
-def _can_map(kind: int, *, is_huge: bool = False) -> Guard:
-    """Choose a cursor in front of a hole, or now and then any; move it to the pool's end."""
-
-    def guard(g: Drawing) -> bool:
-        pool = g.pools[kind]
-        at = g.draw() % len(pool)
-        place = g.place = _place(g, kind, pool[at])
-        g.level = _level(g, place) if is_huge else 1
-        if not _is_hole(g, place, g.level) and g.draw() < RARE:
-            return False
-        pool[at], pool[-1] = pool[-1], pool[at]
-        return True
-
-    return guard
+def _runs_a_space(g: Drawing) -> bool:
+    """Aim at what the current CPU runs, or now and then at nothing."""
+    spaces = g.spaces
+    space = spaces.active.get(spaces.cpu)
+    g.root, g.base = space.tree.root if space is not None else None, 0
+    return space is not None or g.draw() >= RARE
 
 
-def _level(g: Drawing, place: Place) -> int:
-    """Draw a level at which the cursor's address could be mapped, or now and then any."""
-    choice = g.draw()
-    if choice >= RARE:
-        return choice % (g.world.levels + 2)
-    sizes, highest = g.spaces.geometry.sizes, place.tree.config.highest_level
-    level = 1 + choice % highest
-    while level > 1 and (place.va % sizes[level] or sizes[level] > place.end - place.va):
-        level -= 1
-    return level
-
-
-def _is_hole(g: Drawing, place: Place, level: int) -> bool:
-    """Return whether nothing stands where a page of `level` would be mapped."""
-    if place.va >= place.end or level > place.guard.level:
-        return False
-    index_of, table = g.spaces.geometry.index, place.guard
-    while True:
-        entry = table.entries.get(index_of(place.va, table.level))
-        if entry is None:
-            return True
-        if isinstance(entry, Leaf) or table.level <= level:
-            return False
-        table = entry
-
-
-def _last(kind: int) -> Callable[[Drawing], int]:
-    return lambda g: g.pools[kind][-1]
-
-
-def _mapped_paddr(g: Drawing) -> int:
-    """Draw an address for a leaf of the level that was chosen: a frame's, or of a device."""
-    choice = g.draw()
-    if choice >= RARE:
-        return (1 << 51, 0x800, PAGE_SIZE)[choice % 3]
-    size = g.spaces.geometry.sizes[min(g.level, g.world.levels)] if g.level else PAGE_SIZE
-    if choice % 4:
-        return _DEVICE + choice % 8 * size
-    return g.pages[choice % len(g.pages)] * PAGE_SIZE & -size
-
-
-def _device(g: Drawing) -> int:
-    choice = g.draw()
-    return _DEVICE + choice % 4 * PAGE_SIZE if choice < RARE else (U64_MASK & ~0xFFF, 1)[choice % 2]
-
-
-def _device_offset(g: Drawing) -> int:
-    choice = g.draw()
-    return choice % 3 * PAGE_SIZE if choice < RARE else 0x800
-
-
-def _device_length(g: Drawing) -> int:
-    """Draw a length of device memory that the cursor's range has room for, mostly."""
-    choice, place = g.draw(), g.place
-    assert place is not None
-    left = max(0, place.end - place.va)
-    return min(left, choice % 3 * PAGE_SIZE) if choice < RARE else _length(g)
-
-
-_MAPS: Final[dict[type, int]] = {
-    cursor.CursorMap: _CURSOR,
-    cursor.CursorMapIomem: _CURSOR,
-    page_table.PtCursorMap: _PTCURSOR,
-    page_table.PtCursorMapFrame: _PTCURSOR,
+_ACTIVE_HERE: Final[Guard] = choose(_VS, _is_active_here)
+_UNUSED_SPACE: Final[Guard] = choose(_VS, lambda g, vs: not g.spaces.vm_spaces[vs].tree.borrows)
+_UNUSED_TABLE: Final[Guard] = choose(_PTABLE, lambda g, pt: not g.spaces.trees[pt].borrows)
+_GUARDS: Final[dict[type, Guard]] = {
+    vm_space.CpuSet: _has_no_cursor,
+    rcu.RcuSync: _something_waits,
+    mmu.Access: _runs_a_space,
+    vm_space.VmspaceDrop: _UNUSED_SPACE,
+    page_table.PtDrop: _UNUSED_TABLE,
+    cursor.CursorMap: swarm_cursors.CAN_MAP,
+    cursor.CursorMapIomem: swarm_cursors.CAN_MAP,
+    cursor.CursorQuery: swarm_cursors.CAN_QUERY[CURSOR],
+    page_table.PtCursorMap: swarm_cursors.CAN_MAP_ADDRESS,
+    page_table.PtCursorMapFrame: swarm_cursors.CAN_MAP_FRAME,
+    page_table.PtCursorQuery: swarm_cursors.CAN_QUERY[PTCURSOR],
+    **dict.fromkeys(
+        (
+            cursor.CursorUnmap,
+            cursor.CursorProtectNext,
+            cursor.CursorFindIomem,
+            cursor.CursorFlusherIssue,
+            cursor.CursorFlusherDispatch,
+            cursor.CursorFlusherSync,
+        ),
+        swarm_cursors.CAN_CHANGE,
+    ),
 }
-_DEVICE_FIELDS: Final[dict[str, Callable[[Drawing], int]]] = {
-    "paddr": _device,
-    "len": _device_length,
-    "offset": _device_offset,
-}
+_MAPS: Final = frozenset(
+    {
+        cursor.CursorMap,
+        cursor.CursorMapIomem,
+        page_table.PtCursorMap,
+        page_table.PtCursorMapFrame,
+    }
+)
 
 
-def _user_address(g: Drawing) -> int:
-    """Draw an address in a page of the pool, mostly at its start."""
-    return _va(g) + (0, 0, 8, 4088)[g.draw() % 4] & U64_MASK
-
-
-def _user_length(g: Drawing) -> int:
-    choice = g.draw()
-    lengths = (8, 16, 64, PAGE_SIZE, PAGE_SIZE + 8, 4, 0)
-    return lengths[choice % len(lengths)] if choice < RARE else (U64_MASK, 1 << 47)[choice % 2]
+def _both(first: Guard | None, then: Guard) -> Guard:
+    return lambda g: (first is None or first(g)) and then(g)
 
 
 def space_plan(
@@ -277,22 +261,27 @@ def space_plan(
     """Return guard and generators of an op on address spaces or raw tables."""
     op = declaration.op
     special: dict[str, Callable[[Drawing], Any]] = {}
-    cursors = {"cursor", "ptcursor"} & {f.name for f in declaration.handles}
-    if cursors and not declaration.destinations:
-        special = {"va": _va_inside, "len": _length_inside}
-    if declaration.area == "space_io":
-        special = {"va": _user_address, "len": _user_length}
+    is_at_cursor = {"cursor", "ptcursor"} & {f.name for f in declaration.handles}
     if op is cursor.CursorFlusherIssue:
-        special = {}
+        special = {"end": _flush_end}
+    elif is_at_cursor:
+        special = {"va": swarm_cursors.va_inside, "len": swarm_cursors.length_inside}
+    elif declaration.area == "space_io":
+        special = {"va": _walked_va, "len": _user_length}
+    elif op in {page_table.PtPageWalk, mmu.Access}:
+        special = {"va": _walked_va}
+    elif op is page_table.PtLargestPages:
+        special = {"va": _valid_va, "paddr": _tiled_paddr, "len": _tiled_length}
     if op in _MAPS:
-        kind = _MAPS[op]
-        guard = _can_map(kind, is_huge=op is page_table.PtCursorMap)
-        special |= dict.fromkeys(cursors, _last(kind))
-        special["paddr"] = _mapped_paddr
+        special["paddr"] = swarm_cursors.mapped_paddr
     if op in {cursor.CursorMapIomem, cursor.CursorFindIomem}:
-        special |= _DEVICE_FIELDS
-    made = [KINDS.index(f.kind.name) for f in declaration.destinations if f.kind]
-    if made:
-        guard = claim_guard(made[0])
+        special |= swarm_cursors.DEVICE_FIELDS
+    if declaration.area == "space_io":
+        special["vs"], guard = last_of(_VS), _both(guard, _ACTIVE_HERE)
+    elif op in _GUARDS:
+        guard = _GUARDS[op]
+        for f in declaration.handles[:1]:
+            assert f.kind is not None
+            special[f.name] = (taken if f.is_consumed else last_of)(KINDS.index(f.kind.name))
     names = [field.name for field in declaration.fields]
     return guard, tuple(special.get(name, draw) for name, draw in zip(names, fields, strict=True))

@@ -6,14 +6,18 @@ from typing import Any, Final, Protocol
 
 from vmstore.ids import HANDLE_KINDS
 from vmstore.step import State
-from vmstore.view.tables import Place
+from vmstore.view.tables import Place, Table
 from vmstore.world import World
 
 MAX_TRACE: Final = 400
 KINDS: Final = tuple(kind.name for kind in HANDLE_KINDS.values())
 NOTHING: Final = len(KINDS)
 RARE: Final = 247  # a byte at or above takes a boundary value instead of a useful one
-_ENOUGH: Final = 5  # live handles of a kind at which claiming more becomes rare
+SELDOM: Final = 255  # a byte at or above takes what mostly ends the trace
+_USUALLY_ENOUGH: Final = 5  # live handles of a kind at which claiming more becomes rare
+# Those that take page tables, of which there are few, or locks on them.
+_ENOUGH: Final = {"vs": 3, "ptable": 3, "cursor": 2, "ptcursor": 2}
+_LOOKS: Final = 4  # handles looked at for one that suits
 _BYTES_PER_OP: Final = 24
 
 
@@ -52,6 +56,7 @@ class Drawing:
         "pages",
         "place",
         "pools",
+        "root",
         "segments",
         "spaces",
         "vas",
@@ -78,15 +83,58 @@ class Drawing:
         self.vas = around.vas
         self.base = 0  # of the half of the address space that `vas` are offsets into
         self.last_va = 0
+        self.root: Table | None = None  # of the tree that was drawn last
         self.place: Place | None = None
         self.level = 1
         self.last_left = 0
 
+    def pick(self, kind: int) -> int:
+        """Return a live handle of a kind. Requires: there is one."""
+        pool = self.pools[kind]
+        return pool[self.draw() % len(pool)]
+
+    def move_last(self, kind: int, at: int) -> int:
+        """Return the handle at `at` of its pool, moved to the end, where `last_of` finds it."""
+        pool = self.pools[kind]
+        handle = pool[at]
+        pool[at] = pool[-1]
+        pool[-1] = handle
+        return handle
+
+
+def last_of(kind: int) -> Callable[[Drawing], int]:
+    """Return a generator of the handle that a guard has chosen."""
+    return lambda g: g.pools[kind][-1]
+
+
+def taken(kind: int) -> Callable[[Drawing], int]:
+    """Return a generator of the handle that a guard has chosen, which ends with the op."""
+    return lambda g: g.pools[kind].pop()
+
+
+def choose(kind: int, suits: Callable[[Drawing, int], bool]) -> Guard:
+    """Return a guard that chooses a handle that suits, or seldom any; see `last_of`."""
+
+    def guard(g: Drawing) -> bool:
+        pool, choice = g.pools[kind], g.draw()
+        amount = len(pool)
+        if choice >= SELDOM:
+            suits(g, g.move_last(kind, choice % amount))
+            return True
+        for at in range(choice, choice + min(amount, _LOOKS)):
+            if suits(g, pool[at % amount]):
+                g.move_last(kind, at % amount)
+                return True
+        return False
+
+    return guard
+
 
 def claim_guard(kind: int) -> Guard:
     """Return a guard that makes claiming more of a kind rare once enough is live."""
+    enough = _ENOUGH.get(KINDS[kind], _USUALLY_ENOUGH)
 
     def wants_more(g: Drawing) -> bool:
-        return len(g.pools[kind]) < _ENOUGH or g.draw() < 32
+        return len(g.pools[kind]) < enough or g.draw() < 32
 
     return wants_more

@@ -16,12 +16,13 @@ class Geometry:
     """Sizes, shifts and ranges that follow from `levels` and `entries`.
 
     Shape: `sizes[level]` is what one entry of that level covers, up to `levels + 1`, which is what
-    the root covers, and one more; `shifts[level]` its logarithm. `user_end` is exclusive; the upper
-    half begins at `kernel_start` and ends with the address space, at 2^64.
+    the root covers, and one more; `shifts[level]` its logarithm. `user_end` is exclusive, and so is
+    `io_end`, which readers and writers must not pass; the upper half begins at `kernel_start` and
+    ends with the address space, at 2^64.
     """
 
-    __slots__ = ("entries", "half", "index_mask", "kernel_start", "levels", "shifts", "sizes",
-                 "user_end")  # fmt: skip
+    __slots__ = ("entries", "half", "index_mask", "io_end", "kernel_start", "levels",
+                 "shifts", "sizes", "user_end")  # fmt: skip
 
     def __init__(self, levels: int, entries: int) -> None:
         bits = entries.bit_length() - 1
@@ -32,6 +33,7 @@ class Geometry:
         self.shifts = (0, *(12 + bits * level for level in range(levels + 2)))
         self.sizes = (0, *(PAGE_SIZE << bits * level for level in range(levels + 2)))
         self.user_end = self.half << self.shifts[levels]
+        self.io_end = self.user_end - PAGE_SIZE
         self.kernel_start = (U64_MASK + 1 - self.user_end) & U64_MASK
 
     def index(self, vaddr: int, level: int) -> int:

@@ -35,6 +35,7 @@ CachePolicy = Literal["WB", "WT", "WC", "UC", "WP"]
 CacheChange = Literal["keep", "WB", "WT", "WC", "UC", "WP"]
 TableConfig = Literal["user", "kernel", "kernel_full", "test"]
 FlushKind = Literal["all", "single", "range"]
+AccessKind = Literal["load", "store"]
 MetaKind = Literal["unit", "umeta", "tmeta", "link"]  # metadata types of the recorded programs
 
 Scalar = Literal["u8", "u16", "u32", "u64"]  # integer types of typed reads and writes, by size
@@ -47,6 +48,7 @@ CACHE_POLICIES: Final[tuple[CachePolicy, ...]] = ("WB", "WT", "WC", "UC", "WP")
 CACHE_CHANGES: Final[tuple[CacheChange, ...]] = ("keep", *CACHE_POLICIES)
 TABLE_CONFIGS: Final[tuple[TableConfig, ...]] = ("user", "kernel", "kernel_full", "test")
 FLUSH_KINDS: Final[tuple[FlushKind, ...]] = ("all", "single", "range")
+ACCESS_KINDS: Final[tuple[AccessKind, ...]] = ("load", "store")
 WITHOUT_PAYLOAD: Final = frozenset({"unit", "pt"})
 UNTYPED_KINDS: Final = frozenset({"unit", "umeta", "link"})
 

@@ -10,7 +10,7 @@ from typing import Final
 from vmstore.arch import HEAP_BASE, LINEAR_BASE, PAGE_SIZE
 from vmstore.cells import Cells
 
-_ZEROS: Final = bytes(PAGE_SIZE)
+EMPTY_PAGE: Final = bytes(PAGE_SIZE)
 HEAP_PAGE: Final = (HEAP_BASE - LINEAR_BASE) // PAGE_SIZE  # index of the first page of the heap
 
 
@@ -54,7 +54,7 @@ class Memory:
         while length > 0:
             index, start = divmod(address - LINEAR_BASE, PAGE_SIZE)
             piece = min(length, PAGE_SIZE - start)
-            page = self.pages.get(index, _ZEROS)
+            page = self.pages.get(index, EMPTY_PAGE)
             pieces.append(bytes(page[start : start + piece]))
             address += piece
             length -= piece
@@ -71,7 +71,7 @@ class Memory:
 
     def page(self, index: int) -> bytes:
         """Return the contents of page `index`."""
-        return bytes(self.pages.get(index, _ZEROS))
+        return bytes(self.pages.get(index, EMPTY_PAGE))
 
     def _writable(self, index: int) -> bytearray:
         page = self.pages.get(index)

@@ -3,21 +3,22 @@
 from functools import lru_cache
 from typing import Final
 
+from vmstore.arch import U64_MASK
 from vmstore.ids import SCALARS, Scalar
 
 SCALAR_SIZE: Final[dict[Scalar, int]] = {ty: 1 << at for at, ty in enumerate(SCALARS)}
 _SHOWN: Final = 96  # bytes; longer contents are shown by length and hash
 _STEP: Final = 7
 _PERIOD: Final = bytes(_STEP * k & 0xFF for k in range(256))
+_INVERSE: Final = pow(_STEP, -1, 256)  # byte `seed * _INVERSE` of the period is `seed`
 _FNV_OFFSET: Final = 0xCBF29CE484222325
 _FNV_PRIME: Final = 0x100000001B3
-_U64_MASK: Final = (1 << 64) - 1
 
 
 def pattern(seed: int, length: int) -> bytes:
     """Return `length` bytes of which byte k is `(seed + 7 k) mod 256`."""
-    period = bytes((byte + seed) & 0xFF for byte in _PERIOD)
-    return (period * (length // 256 + 1))[:length]
+    first = seed * _INVERSE & 0xFF
+    return (_PERIOD * (length // 256 + 2))[first : first + length]
 
 
 def scalar_bytes(ty: Scalar, val: int) -> bytes:
@@ -33,5 +34,5 @@ def shown(data: bytes) -> str:
         return data.hex()
     digest = _FNV_OFFSET
     for byte in data:
-        digest = ((digest ^ byte) * _FNV_PRIME) & _U64_MASK
+        digest = ((digest ^ byte) * _FNV_PRIME) & U64_MASK
     return f"len={len(data)} fnv1a64={digest:016x}"

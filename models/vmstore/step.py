@@ -7,8 +7,10 @@ from typing import Any, Final
 from vmstore.exec import frame as exec_frame
 from vmstore.exec import host as exec_host
 from vmstore.exec import linked_list as exec_linked_list
+from vmstore.exec import mmu as exec_mmu
 from vmstore.exec import page_table as exec_page_table
 from vmstore.exec import pt_cursor as exec_pt_cursor
+from vmstore.exec import rcu as exec_rcu
 from vmstore.exec import reader as exec_reader
 from vmstore.exec import segment as exec_segment
 from vmstore.exec import space_io as exec_space_io
@@ -25,8 +27,10 @@ from vmstore.spaces import rename_vm_space
 from vmstore.view import frame as view_frame
 from vmstore.view import host as view_host
 from vmstore.view import linked_list as view_linked_list
+from vmstore.view import mmu as view_mmu
 from vmstore.view import page_table as view_page_table
 from vmstore.view import pt_cursor as view_pt_cursor
+from vmstore.view import rcu as view_rcu
 from vmstore.view import reader as view_reader
 from vmstore.view import segment as view_segment
 from vmstore.view import space_io as view_space_io
@@ -56,6 +60,8 @@ _EXEC_MODULES: Final[dict[str, ModuleType]] = {
     "pt_cursor": exec_pt_cursor,
     "vm_space": exec_vm_space,
     "cursor": exec_vm_cursor,
+    "mmu": exec_mmu,
+    "rcu": exec_rcu,
 }
 _VIEW_MODULES: Final[dict[str, ModuleType]] = {
     "frame": view_frame,
@@ -67,6 +73,8 @@ _VIEW_MODULES: Final[dict[str, ModuleType]] = {
     "pt_cursor": view_pt_cursor,
     "vm_space": view_vm_space,
     "cursor": view_vm_cursor,
+    "mmu": view_mmu,
+    "rcu": view_rcu,
     "space_io": view_space_io,
     "vm_io": view_vm_io,
     "reader": view_reader,
@@ -138,7 +146,10 @@ class State:
         if view.touched_cursors:
             view.touched_cursors = []
         if machine.nodes.nodes:  # most traces have no page tables
-            machine.nodes.journal = []
+            if machine.nodes.journal:
+                machine.nodes.journal = []
+            machine.tlbs.journal.clear()
+            store.tlb_model.touched.clear()
             if view.spaces.touched.is_used:
                 view.spaces.touched = Touched()
         if store.touched:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from vmstore.arch import PAGE_SIZE
 from vmstore.owner import SlotOwner
 from vmstore.spaces import CursorEntry, RequiresError, VmIoEntry, VmSpaceEntry
+from vmstore.tlb_model import TlbModel
 from vmstore.world import World
 
 # Registries of handles; the raw ones hold forgotten handles. In `Registry` order everywhere.
@@ -47,8 +48,10 @@ class VmStore:
         "raw_frames",
         "raw_segments",
         "raw_uniques",
+        "rc_max",
         "segments",
         "stamp",
+        "tlb_model",
         "touched",
         "unique_frames",
         "vm_ios",
@@ -58,6 +61,7 @@ class VmStore:
     def __init__(self, world: World) -> None:
         self.kernel = (world.frames, world.frames + world.kernel_nodes, 1 + world.cpus)
         self.extracts_slots = world.variant("slot_presence") == "extracted"
+        self.rc_max = world.rc_max
         self.ledger_is_exact = world.variant("ledger") == "exact"
         self.owners: dict[int, SlotOwner] = {}
         self.frames: dict[int, int] = {}
@@ -69,6 +73,7 @@ class VmStore:
         self.vm_spaces: dict[int, VmSpaceEntry] = {}
         self.cursors: dict[int, CursorEntry] = {}
         self.vm_ios: dict[int, VmIoEntry] = {}
+        self.tlb_model = TlbModel()
         self.stamp = 1
         self.touched: list[SlotOwner] = []
         self.fresh: list[tuple[str, int]] = []

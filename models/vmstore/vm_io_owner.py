@@ -17,7 +17,7 @@ Lender = tuple[Literal["frame", "segment", "buf", "vs"], int]  # the handle that
 
 
 @dataclass(slots=True)
-class MemView:
+class VmIoMemView:
     """The mappings through which a kernel handle sees its bytes: ranges, end exclusive."""
 
     kind: Literal["ReadView", "WriteView"]
@@ -25,16 +25,18 @@ class MemView:
 
     def translates(self, start: int, end: int) -> bool:
         """Return whether every byte of `[start, end)` is in a mapping. Source: `addr_transl`."""
+        if start >= end:
+            return True
         at = start
         for first, last in sorted(self.mappings):
             if first <= at < last:
                 at = last
-        return start >= end or at >= end
+        return at >= end
 
     def is_disjoint(self) -> bool:
         """Return whether no two mappings overlap. Source: `mappings_are_disjoint`."""
         ordered = sorted(self.mappings)
-        return all(a[1] <= b[0] for a, b in pairwise(ordered))
+        return len(ordered) < 2 or all(a[1] <= b[0] for a, b in pairwise(ordered))
 
 
 @dataclass(slots=True)
@@ -50,7 +52,7 @@ class VmIoOwner:
     lender: Lender
     is_fallible: bool
     is_kernel: bool
-    view: MemView | None = None
+    view: VmIoMemView | None = None
 
     @property
     def remain(self) -> int:

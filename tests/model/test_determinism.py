@@ -16,8 +16,8 @@ from vmfuzz.trace_text import format_trace
 from vmstore.faults import PLANTED
 
 digest = hashlib.sha256()
-for fault in [None, *[f.id for f in PLANTED]]:
-    plan = Plan(steps=500, rng_seed=11, faults=(fault,) if fault else ())
+for seed, fault in enumerate([None, *[f.id for f in PLANTED]]):
+    plan = Plan(steps=500, rng_seed=seed, faults=(fault,) if fault else ())
     progress = Progress()
     for found in SwarmEngine().run(plan, progress, lambda: None):
         finding = found.finding
@@ -28,7 +28,7 @@ for fault in [None, *[f.id for f in PLANTED]]:
 print(digest.hexdigest()[:16])
 """
 # The same on 3.11, 3.12 and 3.13; changes with the generator, an op, a clause text or the bugs.
-GOLDEN = "c6d698475fb844f1"
+GOLDEN = "57db4e71b36095d1"
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "12345"])

@@ -83,7 +83,7 @@ def test_opcodes_never_move() -> None:
     """A stored byte corpus means the same for ever: new ops go to the end of the alphabet."""
     names = ",".join(declaration.name for declaration in GENERATED)
 
-    assert hashlib.sha256(names.encode()).hexdigest()[:16] == "77b7565ec6bbd2c2"
+    assert hashlib.sha256(names.encode()).hexdigest()[:16] == "3353caee76a4e376"
 
 
 OPCODES = {declaration.op: code for code, declaration in enumerate(GENERATED)}

@@ -6,8 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from vmfuzz.cli.explain import command
-from vmfuzz.report.story import Change, changes, tell
+from vmfuzz.report.story import Change, changes, event_text, tell
 from vmfuzz.trace_text import parse
+from vmstore.exec.machine import Event
 
 CLONE = """#vmfuzz-trace 1
 world
@@ -67,15 +68,61 @@ def test_a_mapping_shows_address_page_rights_and_the_cursor_behind_it() -> None:
     assert chapters[3].changes == (
         Change("page 0x5000", "rc 1 = H 1, unit", "rc 1 = P 1, unit"),
         Change("vs0 0x1000", "", "page 0x5000 rw- WB"),
-        Change(
-            "c0",
-            "at 0x1000, level 1 in [0x1000, 0x3000) of vs0",
-            "at 0x2000, level 1 in [0x1000, 0x3000) of vs0",
-        ),
+        Change("c0", "at 0x1000, level 1", "at 0x2000, level 1"),
         Change("f0", "page 0x5000", ""),
     )
     mapped = Change("pt0 0xffffffff80000000", "", "address 0x7000 rwx UC")
     assert mapped in chapters[6].changes
+
+
+TLB = """#vmfuzz-trace 1
+world
+vs0 = vmspace_new()
+vmspace_activate(vs=vs0)
+f0 = frame_from_unused(paddr=0x5000, meta=umeta, val=3)
+c0 = cursor_open_mut(vs=vs0, start=0x0, end=0x2000)
+cursor_map(cursor=c0, frame=f0, flags=0x3, cache=WB)
+access(va=0x8, kind=store)
+cursor_jump(cursor=c0, va=0x0)
+cursor_flusher_issue(cursor=c0, kind=single, va=0x1000)
+cursor_unmap(cursor=c0, len=0x1000)
+b0 = buf_new(len=16, seed=1)
+w0 = writer_new(buf=b0, len=8)
+"""
+
+
+def test_translations_locks_flushes_events_and_contents_are_shown() -> None:
+    chapters = tell(parse(TLB)).chapters
+    cached = "cached: page 0x5000 rw- WB"
+
+    assert Change("c0 locks", "", "page 0x11c000 of level 1") in chapters[3].changes
+    assert chapters[5].changes == (Change("tlb0 0x0", "", cached),)
+    assert chapters[7].changes == (Change("c0 flushes", "", "0x1000"),)
+    assert Change("tlb0 0x0", cached, "") in chapters[8].changes
+    assert chapters[8].events == (
+        "CPU 0 flushes page 0x1000",
+        "CPU 0 flushes page 0x0",
+        "umeta of page 0x5000 is dropped: 3",
+        "page 0x5000 is free",
+    )
+    assert chapters[9].changes == (Change("b0", "", "16 bytes"),)
+    assert chapters[10].changes == (Change("w0", "", "bytes [0x0, 0x8) of b0, infallible"),)
+
+
+def test_every_event_has_words() -> None:
+    events: list[Event] = [
+        ("tlb_range", 1, 0x1000, 0x3000),
+        ("tlb_all", 1),
+        ("ipi", 0, 1),
+        ("cr3", 0, "vs1"),
+    ]
+
+    assert [event_text(event) for event in events] == [
+        "CPU 1 flushes [0x1000, 0x3000)",
+        "CPU 1 flushes everything",
+        "CPU 0 interrupts CPU 1",
+        "CPU 0 loads the root of vs1",
+    ]
 
 
 def test_changes_come_in_the_order_of_the_later_picture_then_what_went() -> None:

@@ -12,12 +12,13 @@ from random import Random
 from statistics import median
 from time import process_time
 
+from vmfuzz.bench.mapped import cost_of_mappings
 from vmfuzz.engines.hypothesis_engine import HypothesisEngine
 from vmfuzz.engines.interface import Plan, Progress
 from vmfuzz.engines.registry import installed_engines
 from vmfuzz.engines.swarm_engine import SwarmEngine, generate_and_run
 from vmfuzz.oracle import Session
-from vmfuzz.swarm import MAX_TRACE, SwarmConfig
+from vmfuzz.swarm import FAMILIES, MAX_TRACE, SwarmConfig
 from vmstore.clauses.check import everything, violations
 from vmstore.clauses.fused import footprint_holds
 from vmstore.ops import Op
@@ -27,10 +28,12 @@ from vmstore.world import World
 
 BASE = World(frames=64, pt_frames=8, entries=4)
 _PINNED = frozenset({"frames", "pt_frames", "entries", "rc_max", "list_ids", "build"})
-_FAMILIES = ("frame",)
+_VARIED = frozenset({"frames"})  # page tables of every shape that the swarm draws
+_FRAMES = ("frame",)
+_SPACES = ("space",)
 _TRACES = 60
 _ATHERIS_STEPS = 100_000
-_SWARM_STEPS = 60_000
+_SWARM_STEPS = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +46,25 @@ class SpeedReport:
 
 
 def measure(rounds: int = 3, say: Callable[[str], None] = lambda _text: None) -> SpeedReport:
-    """Measure everything. Cost: about 40 s at 3 rounds."""
+    """Measure everything. Cost: about 40 s at 3 rounds on a quiet core."""
     traces = recorded_traces(BASE)
     steps = sum(len(ops) for ops in traces)
-    exec_only, checked, swarm, hypothesis, atheris = [], [], [], [], []
+    exec_only, checked, hypothesis, atheris = [], [], [], []
+    swarm: dict[str, list[float]] = {"frame_ops": [], "space_ops": [], "all_ops": []}
     for number in range(rounds):
         say(f"round {number + 1} of {rounds}")
         exec_only.append(timed(lambda: run_all(run_exec, traces)) / steps)
         checked.append(timed(lambda: run_all(run_checked, traces)) / steps)
-        swarm.append(swarm_rate(BASE))
+        swarm["frame_ops"].append(swarm_rate(BASE, _FRAMES))
+        swarm["space_ops"].append(swarm_rate(World(frames=64), _SPACES, _VARIED))
+        swarm["all_ops"].append(swarm_rate(World(), FAMILIES, frozenset()))
         hypothesis.append(hypothesis_rate())
         atheris += [atheris_rate()] if "atheris" in installed_engines() else []
-    rates = {"swarm.frame_ops": median(swarm), "hypothesis": median(hypothesis)}
+    rates = {f"swarm.{name}": median(values) for name, values in swarm.items()}
+    rates["hypothesis"] = median(hypothesis)
     ratios = {
         "checked_vs_exec": ratio(checked, exec_only),
-        "swarm_vs_hypothesis": ratio(swarm, hypothesis),
+        "swarm_vs_hypothesis": ratio(swarm["all_ops"], hypothesis),
     }
     if atheris:
         rates["atheris"] = median(atheris)
@@ -67,6 +74,8 @@ def measure(rounds: int = 3, say: Callable[[str], None] = lambda _text: None) ->
     ratios["incremental_vs_full.16384"] = full_over_incremental(16_384, traces[:1])
     say("262,144 frames against 64")
     ratios["cost_262144_vs_64"] = cost_of_size(262_144, rounds)
+    say("20,000 mapped pages against 10")
+    ratios["cost_20000_mapped_vs_10"] = cost_of_mappings(20_000, rounds)
     return SpeedReport(
         rates={name: round(value) for name, value in rates.items()},
         ratios={name: round(value, 2) for name, value in sorted(ratios.items())},
@@ -99,7 +108,7 @@ def recorded_traces(world: World) -> list[list[Op]]:
         rng = Random(number)
         number += 1
         session = Session(world)
-        config = SwarmConfig(rng, world, _FAMILIES)
+        config = SwarmConfig(rng, world, _FRAMES)
         ops, _ = generate_and_run(session, rng, config, MAX_TRACE, {})
         if not session.state.abandoned:
             traces.append(ops)
@@ -131,16 +140,16 @@ def run_checked(ops: list[Op], world: World) -> None:
         step(op)
 
 
-def swarm_rate(world: World) -> float:
-    """Return checked steps per second of the swarm engine, generation included."""
+def swarm_rate(world: World, families: tuple[str, ...], pinned: frozenset[str] = _PINNED) -> float:
+    """Return checked steps per second of the swarm engine over some ops, generation included."""
     progress = Progress()
-    plan = Plan(steps=_SWARM_STEPS, world=world, pinned=_PINNED, families=_FAMILIES)
+    plan = Plan(steps=_SWARM_STEPS, world=world, pinned=pinned, families=families)
     spent = timed(lambda: list(SwarmEngine().run(plan, progress, lambda: None)))
     return progress.steps / spent
 
 
 def hypothesis_rate() -> float:
-    """Return checked steps per second of the Hypothesis machine over the same ops."""
+    """Return checked steps per second of the Hypothesis machine, over all ops."""
     progress = Progress()
     plan = Plan(steps=1_500)
     spent = timed(lambda: list(HypothesisEngine().run(plan, progress, lambda: None)))
@@ -198,6 +207,6 @@ def cost_of_size(frames: int, rounds: int) -> float:
     """Return the cost of a swarm step in a large world over one in a small one."""
     small, large = [], []
     for _ in range(rounds):
-        small.append(1 / swarm_rate(BASE))
-        large.append(1 / swarm_rate(BASE.changed(frames=frames)))
+        small.append(1 / swarm_rate(BASE, _FRAMES))
+        large.append(1 / swarm_rate(BASE.changed(frames=frames), _FRAMES))
     return ratio(large, small)

@@ -16,6 +16,7 @@ from vmfuzz.trace_file import load
 
 _INDENT = " " * 7
 _SUBJECT = 14  # columns
+_CHANGES = 30  # lines per step; a huge page that is split has 512
 
 
 @click.command("explain")
@@ -30,7 +31,8 @@ def command(
     """Show what each step of a trace did: its outcome, and what it changed.
 
     A page shows its count and who holds it: H frame handles, P mappings, C segment covers,
-    D deferred references, U unique handles. `rc 1, but C 2` is an equation that broke.
+    D deferred references, U unique handles. `rc 1, but C 2` is an equation that broke. A space
+    shows what it maps, a cursor its place and locks, `tlb0` what CPU 0 has cached.
 
     \b
     vmfuzz explain corpora/seeds/segment-pieces.trace
@@ -61,6 +63,7 @@ def _document(story: Story, chapters: tuple[Chapter, ...]) -> dict[str, object]:
                 "outcome": chapter.outcome,
                 "skipped": chapter.skipped,
                 "changes": [asdict(change) for change in chapter.changes],
+                "events": list(chapter.events),
             }
             for chapter in chapters
         ],
@@ -102,16 +105,27 @@ def _show_chapter(console: Console, chapter: Chapter, *, is_failing: bool) -> No
     else:
         line.append(f"  => {chapter.outcome}", "green" if chapter.outcome[:2] == "ok" else "yellow")
     console.print(line)
-    for change in chapter.changes:
-        console.print(_change_line(change))
+    for change in chapter.changes[:_CHANGES]:
+        console.print(_change_line(change, console.width))
+    if len(chapter.changes) > _CHANGES:
+        more = len(chapter.changes) - _CHANGES
+        console.print(Text(f"{_INDENT}and {more} more changes, which --json lists", "dim"))
+    for event in chapter.events:
+        console.print(Text(f"{_INDENT}{'event':{_SUBJECT}} {event}", "cyan"))
 
 
-def _change_line(change: Change) -> Text:
+def _change_line(change: Change, width: int) -> Text:
     line = Text(f"{_INDENT}{change.subject:{_SUBJECT}} ")
+    start = len(line)
     broken = "red bold" if ", but " in change.after else ""
     if not change.before:
         return line.append("+ ", "green").append(change.after, broken or "green")
     if not change.after:
         return line.append("- ", "red").append(change.before, "dim")
-    line.append(change.before, "dim").append(" -> ", "yellow")
+    line.append(change.before, "dim")
+    if start + len(change.before) + len(change.after) + 4 > width:
+        line.append("\n" + " " * (start - 3))
+    else:
+        line.append(" ")
+    line.append("-> ", "yellow")
     return line.append(change.after, broken or "yellow")

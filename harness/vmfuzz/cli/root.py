@@ -17,7 +17,7 @@ _COMMANDS: Final = {
     "conformance": "Compare the model with recordings of the real code.",
     "agent": "Serve the model to whoever speaks the wire protocol.",
     "model": "Show the ops, clauses, variants, quirks and faults.",
-    "bench": "Measure speed.",
+    "bench": "Measure speed, and how soon planted bugs are found.",
     "doctor": "Check the installation.",
 }
 

@@ -18,7 +18,7 @@ from vmfuzz.byte_layout import RECORD
 from vmfuzz.byte_target import ByteTarget, swarm_inputs
 from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.errors import HarnessError, VmfuzzError
-from vmfuzz.finding import Finding
+from vmfuzz.finding import FIELDS, Finding
 from vmfuzz.mutate import HEADER
 from vmfuzz.swarm import MAX_TRACE, fuzz_worlds
 from vmfuzz.trace_file import save
@@ -124,9 +124,8 @@ class AtherisEngine:
                 problem += f"; the trace is kept in {kept}"
             raise HarnessError(problem)
         elif kind == "finding":
-            names = ("clause", "op", "step", "text", "source", "witness")
             trace = target.trace(bytes.fromhex(event["input"]), plan.faults)
-            return Found(Finding(**{name: event[name] for name in names}), trace, self.name)
+            return Found(Finding(**{name: event[name] for name in FIELDS}), trace, self.name)
         return None
 
     def _check_end(self, child: "_Child", folder: Path, plan: Plan, target: ByteTarget) -> None:

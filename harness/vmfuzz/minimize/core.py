@@ -30,6 +30,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     arguments.move_addresses,
     arguments.simplify_arguments,
     steps.delete_pairs,
+    steps.delete_triples,
 )
 
 

@@ -7,10 +7,11 @@ from vmfuzz.minimize.shrinker import Shrinker, rewritten
 from vmfuzz.trace import Step
 from vmstore.ops import DECLARATIONS
 
-_USES: Final = {
+_Fields = dict[type, tuple[tuple[str, str], ...]]
+_USES: Final[_Fields] = {
     d.op: tuple((f.name, f.kind.name) for f in d.handles if f.kind) for d in DECLARATIONS.values()
 }
-_ENDS: Final = {
+_ENDS: Final[_Fields] = {
     d.op: tuple((f.name, f.kind.name) for f in d.handles if f.kind and f.is_consumed)
     for d in DECLARATIONS.values()
 }
@@ -18,7 +19,7 @@ _ALTERNATIVES: Final = {
     d.op: tuple((f.name, f.kind.name) for f in d.alternatives if f.kind)
     for d in DECLARATIONS.values()
 }
-_MAKES: Final = {
+_MAKES: Final[_Fields] = {
     d.op: tuple((f.name, f.kind.name) for f in d.destinations if f.kind)
     for d in DECLARATIONS.values()
 }
@@ -106,15 +107,16 @@ def without_producers(steps: list[Step], user: Step) -> list[Step]:
 
 
 def _makes(step: Step, kind: str, handle: int) -> bool:
-    return any(
-        made == kind and getattr(step.op, name) == handle for name, made in _MAKES[type(step.op)]
-    )
+    return _names(_MAKES, step, kind, handle)
 
 
 def _consumes(step: Step, kind: str, handle: int) -> bool:
-    return any(
-        used == kind and getattr(step.op, name) == handle for name, used in _ENDS[type(step.op)]
-    )
+    return _names(_ENDS, step, kind, handle)
+
+
+def _names(fields: _Fields, step: Step, kind: str, handle: int) -> bool:
+    op = step.op
+    return any(of == kind and getattr(op, name) == handle for name, of in fields[type(op)])
 
 
 def _produced(steps: list[Step], kind: str) -> list[int]:

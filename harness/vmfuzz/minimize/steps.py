@@ -1,10 +1,12 @@
 """Passes that delete ops; what depends on a deleted op is skipped and goes with it."""
 
+from itertools import combinations
 from typing import Final
 
 from vmfuzz.minimize.shrinker import Shrinker
 
 _PAIRS_UP_TO: Final = 40  # steps; the pass is quadratic
+_TRIPLES_UP_TO: Final = 12  # steps; the pass is cubic
 
 
 def delete_chunks(shrinker: Shrinker) -> None:
@@ -42,3 +44,17 @@ def delete_pairs(shrinker: Shrinker) -> None:
             if not shrinker.propose(kept):
                 second += 1
         first += 1
+
+
+def delete_triples(shrinker: Shrinker) -> None:
+    """Delete three steps of a short trace at once: a handle is moved on by several ops, or none."""
+    while len(shrinker.steps) <= _TRIPLES_UP_TO and _delete_three(shrinker):
+        pass
+
+
+def _delete_three(shrinker: Shrinker) -> bool:
+    steps = shrinker.steps
+    return any(
+        shrinker.propose([step for at, step in enumerate(steps) if at not in gone])
+        for gone in combinations(range(len(steps) - 1), 3)
+    )

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator
 
+from vmfuzz.report.space_picture import contents_of, cpus_of, cursors_of, spaces_of
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.cells import NONE, Slot
 from vmstore.owner import SlotOwner
 from vmstore.step import State
-from vmstore.view.tables import Leaf, Place, Prop, Table, Tree
 
 Picture = dict[str, str]  # subject: what it is like, in the order of the report
 
 
 def picture(state: State) -> Picture:
     """Return what is live, on both sides. Cost: one walk over everything that was ever touched."""
-    return dict([*_pages(state), *_handles(state), *_lists(state), *_tables(state)])
+    parts = (_pages, _handles, _lists, spaces_of, cursors_of, cpus_of, contents_of)
+    return {subject: text for part in parts for subject, text in part(state)}
 
 
 def _pages(state: State) -> Iterator[tuple[str, str]]:
@@ -21,7 +22,9 @@ def _pages(state: State) -> Iterator[tuple[str, str]]:
     for index in sorted(cells.slots.keys() | store.owners.keys()):
         slot, owner = cells.slot(index), store.owner(index)
         if slot.ref_count != REF_COUNT_UNUSED or owner.references() or owner.uniques:
-            yield f"page {index * PAGE_SIZE:#x}", _page(slot, owner)
+            table = state.view.spaces.tables.get(index)
+            level = f" level {table.level}" if table is not None else ""
+            yield f"page {index * PAGE_SIZE:#x}", _page(slot, owner) + level
 
 
 def _page(slot: Slot, owner: SlotOwner) -> str:
@@ -76,45 +79,3 @@ def _lists(state: State) -> Iterator[tuple[str, str]]:
         at = cursor.element()
         where = "the ghost" if at == NONE else f"page {at * PAGE_SIZE:#x}"
         yield f"lc{handle}", f"on {where} of l{cursor.list.handle}"
-
-
-def _tables(state: State) -> Iterator[tuple[str, str]]:
-    """Spaces and raw tables, what they map, and where their cursors stand."""
-    spaces = state.view.spaces
-    for number, space in sorted(spaces.vm_spaces.items()):
-        cpus = ", ".join(map(str, sorted(space.active_on)))
-        yield f"vs{number}", f"active on CPU {cpus}" if cpus else "active nowhere"
-        yield from _mapped(state, f"vs{number}", space.tree)
-    for number, tree in sorted(spaces.trees.items()):
-        yield f"pt{number}", f"{tree.config.name} table"
-        yield from _mapped(state, f"pt{number}", tree)
-    for number, cursor in sorted(spaces.cursors.items()):
-        yield f"c{number}", f"{_place(cursor.place)} of vs{cursor.space.number}"
-    for number, place in sorted(spaces.ptcursors.items()):
-        yield f"pc{number}", _place(place)
-
-
-def _mapped(state: State, name: str, tree: Tree) -> Iterator[tuple[str, str]]:
-    size = state.view.spaces.geometry.sizes[tree.root.level]
-    yield from _mappings(state, name, tree.root, tree.config.low - tree.config.first_index * size)
-
-
-def _mappings(state: State, name: str, table: Table, base: int) -> Iterator[tuple[str, str]]:
-    size = state.view.spaces.geometry.sizes[table.level]
-    for index, entry in sorted(table.entries.items()):
-        va = base + index * size
-        if isinstance(entry, Leaf):
-            kind = "page" if entry.is_tracked else "address"
-            yield f"{name} {va:#x}", f"{kind} {entry.paddr:#x} {_prop(entry.prop)}"
-        else:
-            yield from _mappings(state, name, entry, va)
-
-
-def _prop(prop: Prop) -> str:
-    flags, cache, _ = prop
-    rights = "".join(c if flags >> bit & 1 else "-" for bit, c in enumerate("rwx"))
-    return f"{rights} {cache}"
-
-
-def _place(place: Place) -> str:
-    return f"at {place.va:#x}, level {place.level} in [{place.start:#x}, {place.end:#x})"

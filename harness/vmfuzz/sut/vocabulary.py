@@ -5,6 +5,7 @@ from typing import Final
 
 from vmfuzz.sut.agent import Agent
 from vmfuzz.sut.prediction import NAMES
+from vmfuzz.sut.wire import UNRECORDED
 from vmstore.ops import Declaration
 
 _TOLERATED: Final = 10  # an op that was answered this many times per refusal stays
@@ -21,16 +22,18 @@ class Vocabulary:
 
     def lists(self, declaration: Declaration) -> bool:
         """Return whether the agent says that it knows the op."""
+        return self._knows(NAMES[declaration.op])
+
+    def _knows(self, name: str) -> bool:
         ops = self.agent.ready.ops
-        return ops is None or NAMES[declaration.op] in ops
+        return name not in UNRECORDED if ops is None else name in ops
 
     def speaks(self, name: str) -> bool:
         """Return whether the op is worth asking for.
 
         Not if the agent does not list it, or refuses it: at first sight, or too often.
         """
-        ops = self.agent.ready.ops
-        if ops is not None and name not in ops:
+        if not self._knows(name):
             return False
         return self.answered.get(name, 0) >= _TOLERATED * self.refusals.get(name, 0)
 

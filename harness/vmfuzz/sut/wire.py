@@ -13,8 +13,9 @@ from vmstore.ops.reader import ReaderNew
 from vmstore.ops.writer import WriterNew
 
 RESET: Final = b'{"op":"reset"}\n'
-# Ops that the recordings know under one name; the argument tells them apart.
-_NAMES: Final = {"pt_cursor_map_frame": "pt_cursor_map"}
+# Ops that the recordings have under another name; of those with one name, arguments tell which.
+_NAMES: Final = {"pt_cursor_map_frame": "pt_cursor_map", "rcu_sync": "host_rcu_sync"}
+UNRECORDED: Final = frozenset({"access"})  # by wire name: only agents that list them are asked
 
 _Encoder = Callable[[Any], bytes]
 

@@ -128,7 +128,7 @@ def same_queue(queue: OpsStack | None, expected: Queue | None) -> bool:
     return (
         queue.flushes_all == expected.is_all
         and spans(queue) == expected.spans
-        and queue.pages == sum(pages for _, pages in expected.spans)
+        and queue.pages == expected.amount
         and [slot.index for slot in queue.keeper] == [owner.index for owner in expected.kept]
     )
 

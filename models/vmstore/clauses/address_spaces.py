@@ -81,6 +81,12 @@ def same_cpu(c: CpuCase) -> bool:
     return c.held.root.index == root and active == (known.number if known is not None else None)
 
 
+def _show_requests(c: CpuCase) -> str:
+    queue = c.held.queue
+    asked = "everything" if queue.flushes_all else f"{len(queue.ops)} requests"
+    return f"cpu {c.cpu} was asked to flush {asked}, {len(queue.keeper)} pages wait for it"
+
+
 def _waiting(c: StoreCase) -> Counter[int]:
     """Count the references that queues and the grace period keep, by page, as the code has them."""
     spaces = c.state.machine.spaces
@@ -159,7 +165,7 @@ CLAUSES: Final = (
            holds=lambda c: c.held.root is c.held.active.table.root),
     Clause("TLB.INV.4", "a CPU has requests only while its interrupt is outstanding", _TLB, "cpu",
            _X, holds=lambda c: not (c.held.queue.ops or c.held.queue.flushes_all
-                                    or c.held.queue.keeper)),
+                                    or c.held.queue.keeper), show=_show_requests),
     Clause("XTRA.11", "D is the number of references that queues and the grace period keep",
            _BEYOND, "store", _X, holds=lambda c: _waiting(c) == _deferred(c), show=_show_deferred),
     Clause("VIEW.SPACE", "a space has the root, CPUs, owners and regions that the ops gave it",

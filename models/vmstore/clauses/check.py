@@ -18,6 +18,7 @@ from vmstore.clauses import (
     meaning,
     structural,
     tables,
+    tlbs,
     vm_io,
 )
 from vmstore.clauses.io_cases import ContentsCase, VioCase
@@ -52,6 +53,7 @@ CLAUSES: Final[tuple[Clause, ...]] = (
     *tables.CLAUSES,
     *cursors.CLAUSES,
     *address_spaces.CLAUSES,
+    *tlbs.CLAUSES,
     *vm_io.CLAUSES,
 )
 GROUPS: Final = ("invariants", "extra", "view")

@@ -6,7 +6,7 @@ The conjunction of the clauses, flattened for the hot loop. False means that som
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.cells import NONE, Slot
-from vmstore.clauses.touched_io import all_io, io_holds, touched_io
+from vmstore.clauses.touched_io import all_io_holds, touched_io_holds
 from vmstore.clauses.touched_spaces import all_spaces_hold, spaces_hold
 from vmstore.owner import SlotOwner
 from vmstore.step import State
@@ -39,7 +39,7 @@ def footprint_holds(state: State) -> bool:
         if not list_holds(state, held):
             return False
     is_io = view.contents.stamp == store.stamp or machine.io.memory.stamp == cells.stamp
-    if is_io and not io_holds(state, touched_io(state)):
+    if is_io and not touched_io_holds(state):
         return False
     if machine.nodes.nodes and not spaces_hold(state):
         return False
@@ -65,7 +65,7 @@ def everything_holds(state: State) -> bool:
         and all(list_holds(state, held) for held in view.lists.values())
         and all(_cursor_holds(state, handle) for handle in view.lcursors)
         and all_spaces_hold(state)
-        and io_holds(state, all_io(state))
+        and all_io_holds(state)
     )
 
 
@@ -103,7 +103,7 @@ def slot_holds(state: State, view: View, slot: Slot, owner: SlotOwner) -> bool:
         return False
     page = view.pages.get(index)
     if page is None:
-        if owner.usage != "PageTable" or vtable != "pt":
+        if owner.usage != "PageTable" or vtable != "pt" or slot.val:
             return False
     elif page[0] != vtable or page[1] != slot.val or owner.usage != "Frame":
         return False

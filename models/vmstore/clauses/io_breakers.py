@@ -10,7 +10,7 @@ from vmstore.ids import BufId, BufLength, FrameId, IoLength, IoOffset, ReaderId,
 from vmstore.ops import Op, reader, vm_io, writer
 from vmstore.spaces import VmIoEntry, VmSpaceEntry
 from vmstore.step import State
-from vmstore.vm_io_owner import Lender, MemView, VmIoOwner, vio_of
+from vmstore.vm_io_owner import Lender, VmIoMemView, VmIoOwner, vio_of
 
 Breaker = Callable[[State], None]
 
@@ -73,12 +73,12 @@ def _byte_changed(state: State) -> None:
     state.machine.io.memory.write(state.machine.io.bufs[0][0] + 3, b"\xff")
 
 
-_OVERLAPPING: Final = MemView("WriteView", ((0, 20), (16, 64)))
-_SHORT: Final = MemView("WriteView", ((0, 8),))
+_OVERLAPPING: Final = VmIoMemView("WriteView", ((0, 20), (16, 64)))
+_SHORT: Final = VmIoMemView("WriteView", ((0, 8),))
 
 IO_BREAKERS: Final[dict[str, Breaker]] = {
     "VIOE.1": _owner(_USER, start=_VA + 9),
-    "VIOE.2": _owner(_USER, view=MemView("ReadView", ((0, 2 * PAGE_SIZE),))),
+    "VIOE.2": _owner(_USER, view=VmIoMemView("ReadView", ((0, 2 * PAGE_SIZE),))),
     "VIOE.3": _owner(_READER, view=None),
     "VIOE.4": _owner(_WRITER, view=None),
     "VIOO.1": _owner(_USER, start=_VA + 9),

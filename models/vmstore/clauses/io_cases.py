@@ -22,7 +22,7 @@ class VioCase:
     @property
     def user_limit(self) -> int:
         """Where the user memory that readers and writers reach ends."""
-        return self.state.machine.spaces.geometry.user_end - PAGE_SIZE
+        return self.state.machine.spaces.geometry.io_end
 
     def left(self) -> tuple[int, int] | None:
         """Return the range that the code has left, in offsets of the owner's place."""

@@ -2,14 +2,14 @@
 
 The scene, with 4 entries per table: `vs0`, active on CPU 0, maps three frames, one of them also
 under a segment, and a page of device memory, below the cursor `c0`; a table with a frame was cut
-out of it and waits for the grace period. `vs1`, active on CPU 1, is empty below `c1`. The raw table
-`pt0` maps a huge page, in which `pc0` was opened.
+out of it and waits for the grace period; CPU 0 has accessed two of the frames. `vs1`, active on
+CPU 1, is empty below `c1`. The raw table `pt0` maps a huge page, in which `pc0` was opened.
 """
 
 from collections.abc import Callable
 from typing import Any, Final
 
-from vmstore.arch import PAGE_SIZE
+from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED
 from vmstore.exec import pte
 from vmstore.exec.space_state import Cursor, OpsStack, VmSpace
 from vmstore.node_cells import Node
@@ -50,9 +50,11 @@ _SCENE: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("cursor_jump", {"cursor": 0, "va": _P}),
     ("cursor_query", {"cursor": 0}),
     ("cursor_flusher_issue", {"cursor": 0, "kind": "single", "va": _P}),
+    ("access", {"va": 0, "kind": "load"}),
+    ("access", {"va": _P + 8, "kind": "store"}),
     ("cursor_open", {"dst": 1, "vs": 1, "start": 0, "end": _P}),
     ("pt_new", {"dst": 0, "config": "test"}),
-    ("pt_cursor_open_mut", {"dst": 1, "ptable": 0, "start": 0, "end": 8 * _P}),
+    ("pt_cursor_open_mut", {"dst": 1, "ptable": 0, "start": 0, "end": 32 * _P}),
     ("pt_cursor_map", {"ptcursor": 1, "paddr": 4 * _P, "level": 2, **_RW}),
     ("pt_cursor_drop", {"ptcursor": 1}),
     ("pt_cursor_open_mut", {"dst": 0, "ptable": 0, "start": 0, "end": _P}),
@@ -180,6 +182,12 @@ def _twice_recorded(state: State) -> None:
     _space(state).iomems.append(_space(state).iomems[0])
 
 
+def _cached(state: State, page: int, *, like: int) -> None:
+    """Let CPU 0 cache for one page what it caches for another."""
+    tlbs = state.machine.tlbs
+    tlbs.fill(0, page, tlbs.cpus[0][like])
+
+
 SPACE_BREAKERS: Final[dict[str, Breaker]] = {
     "PT.INV.1": _set(lambda s: _space(s).table.root, stray=True),
     "PT.INV.2": _set(_leaf, level=2),
@@ -235,6 +243,11 @@ SPACE_BREAKERS: Final[dict[str, Breaker]] = {
     "VMS.INV.4": _twice_recorded,
     "TLB.INV.4": lambda s: s.machine.spaces.cpus[1].queue.ops.append(_P | 1),
     "XTRA.11": lambda s: s.machine.spaces.callbacks.clear(),
+    "TLB.1'": lambda s: _cached(s, 2 * _P + 1, like=_P),
+    "TLB.3": lambda s: _cached(s, 2 * _P, like=_P),
+    "XTRA.7": lambda s: _cached(s, 5 * _P, like=_P),
+    "TLB.REQ.2": _set(lambda s: s.machine.cells.slot(MAPPED), ref_count=REF_COUNT_UNUSED),
+    "VIEW.TLB": lambda s: s.machine.tlbs.evict_all(0),
     "VIEW.SPACE": _add(lambda s: _space(s).table, borrows=1),
     "VIEW.CPU": lambda s: s.view.spaces.active.pop(1),
     "VIEW.HANDLES": lambda s: s.machine.spaces.cursors.pop(1),

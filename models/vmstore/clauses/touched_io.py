@@ -1,11 +1,10 @@
 """Which readers, writers and bytes a step touched, and one decision over all of their clauses."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from vmstore.arch import LINEAR_BASE, PAGE_SIZE
-from vmstore.clauses.io_cases import ContentsCase, VioCase
-from vmstore.memory import HEAP_PAGE
+from vmstore.memory import EMPTY_PAGE, HEAP_PAGE
 from vmstore.step import State
 
 
@@ -53,35 +52,68 @@ def _buffers_on(state: State, indices: Iterable[int]) -> list[int]:
     return found
 
 
-def io_holds(state: State, subjects: IoSubjects) -> bool:
-    """Return whether every clause holds of these handles and bytes."""
+def touched_io_holds(state: State) -> bool:
+    """Return whether every clause holds of what `touched_io` names; flat, as it runs per step."""
+    contents, store = state.view.contents, state.view.store
+    written = state.machine.io.memory.written()
+    declared: Collection[int] = ()
+    if contents.stamp == store.stamp:
+        for vio in contents.touched_vios:
+            if vio in store.vm_ios and not _vio_holds(state, vio):
+                return False
+        for buf in contents.touched_bufs:
+            if not _same_buffer(state, buf):
+                return False
+        declared = contents.touched_pages
+        for index in declared:
+            if not _same_page(state, index):
+                return False
+    for index in written:
+        if index < HEAP_PAGE and index not in declared and not _same_page(state, index):
+            return False
+    return not written or all(_same_buffer(state, buf) for buf in _buffers_on(state, written))
+
+
+def all_io_holds(state: State) -> bool:
+    """Return whether every clause holds of every handle and of all contents."""
+    subjects = all_io(state)
     return (
         all(_vio_holds(state, vio) for vio in subjects.vios)
-        and all(_same_bytes(ContentsCase(state, "page", index)) for index in subjects.pages)
-        and all(_same_bytes(ContentsCase(state, "buf", buf)) for buf in subjects.bufs)
+        and all(_same_page(state, index) for index in subjects.pages)
+        and all(_same_buffer(state, buf) for buf in subjects.bufs)
     )
 
 
-def _same_bytes(case: ContentsCase) -> bool:
-    return case.found == case.expected
+def _same_page(state: State, index: int) -> bool:
+    found, expected = state.machine.io.memory.pages.get(index), state.view.contents.pages.get(index)
+    return (found or EMPTY_PAGE) == (expected or EMPTY_PAGE)
+
+
+def _same_buffer(state: State, buf: int) -> bool:
+    io = state.machine.io
+    return io.memory.read(*io.bufs[buf]) == state.view.contents.bufs[buf]
 
 
 def _vio_holds(state: State, vio: int) -> bool:
-    case = VioCase(state, vio)
-    entry = case.entry
-    owner, view = entry.owner, entry.owner.view
-    if case.held is None or case.held.is_fallible != owner.is_fallible:
+    io, number = state.machine.io, vio // 2
+    held = (io.writers if vio % 2 else io.readers).get(number)
+    entry = state.view.store.vm_ios[vio]
+    owner = entry.owner
+    if held is None or held.is_fallible != owner.is_fallible:
         return False
-    if case.left() != (owner.start, owner.end) or owner.start > owner.end:
+    start, end, (kind, place), view = owner.start, owner.end, owner.place, owner.view
+    base = LINEAR_BASE if kind == "memory" else io.bufs[place][0] if kind == "buf" else 0
+    if held.cursor - base != start or held.end - base != end or start > end:
         return False
-    if owner.start < entry.vaddr or owner.end > entry.vaddr + entry.length:
+    last = entry.vaddr + entry.length
+    if start < entry.vaddr or end > last:
         return False
     if entry.vm_space is not None:
-        is_live = entry.vm_space in state.view.store.vm_spaces
-        return view is None and is_live and entry.vaddr + entry.length <= case.user_limit
+        limit = state.machine.spaces.geometry.io_end
+        return view is None and entry.vm_space in state.view.store.vm_spaces and last <= limit
     return (
         view is not None
-        and view.kind == ("ReadView" if entry.kind == "Reader" else "WriteView")
+        and view.kind == ("WriteView" if vio % 2 else "ReadView")
         and view.is_disjoint()
-        and view.translates(owner.start, owner.end)
+        and view.translates(start, end)
     )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED
-from vmstore.clauses import address_spaces, cursors
+from vmstore.clauses import address_spaces, cursors, tlbs
 from vmstore.clauses.abstraction import (
     same_cell,
     same_kernel_node,
@@ -29,6 +29,7 @@ from vmstore.clauses.space_cases import (
     leaf_page,
     partner,
 )
+from vmstore.clauses.tlbs import same_touched_translations
 from vmstore.exec import pte
 from vmstore.node_cells import Node
 from vmstore.step import State
@@ -58,7 +59,7 @@ def all_in_spaces(state: State) -> SpaceSubjects:
     live = {i for i, n in nodes.nodes.items() if _is_live(state, n)} | view.tables.keys()
     places = [("cursor", n) for n in sorted(spaces.cursors.keys() & view.cursors.keys())]
     places += [("ptcursor", n) for n in sorted(spaces.ptcursors.keys() & view.ptcursors.keys())]
-    cpus = sorted(spaces.cpus.keys() | view.active.keys())
+    cpus = sorted(spaces.cpus.keys() | view.active.keys() | state.machine.tlbs.cpus.keys())
     return SpaceSubjects(sorted(live), set(), places, all_spaces(state), cpus)
 
 
@@ -90,8 +91,17 @@ def touched_in_spaces(state: State) -> SpaceSubjects:
         slots={index for index in slots if index < state.world.pages},
         places=places,
         spaces=[space for space in all_spaces(state) if space in touched.spaces],
-        cpus=sorted(spaces.cpus.keys() | view.active.keys()) if touched.has_cpus else [],
+        cpus=_touched_cpus(state),
     )
+
+
+def _touched_cpus(state: State) -> list[int]:
+    """Return every CPU if one changed, else those that cache translations: any may be stale."""
+    spaces, view = state.machine.spaces, state.view.spaces
+    if view.touched.has_cpus:
+        return sorted(spaces.cpus.keys() | view.active.keys())
+    cached, known = state.machine.tlbs.cpus, state.view.store.tlb_model.mappings
+    return sorted(cpu for cpu in cached.keys() | known.keys() if cached.get(cpu) or known.get(cpu))
 
 
 def _is_known(state: State, index: int) -> bool:
@@ -101,7 +111,9 @@ def _is_known(state: State, index: int) -> bool:
 
 def spaces_hold(state: State) -> bool:
     """Return whether what this step declared or wrote of address spaces is as the view says."""
-    touched = state.view.spaces.touched
+    machine, touched = state.machine, state.view.spaces.touched
+    if not (touched.is_used or touched.has_pages or machine.nodes.journal or machine.tlbs.journal):
+        return True
     if not _cells_hold(state):
         return False
     for handle in touched.cursors:
@@ -112,6 +124,9 @@ def spaces_hold(state: State) -> bool:
             return False
     if touched.has_pages and not _pages_hold(state):
         return False
+    if machine.tlbs.journal or state.view.store.tlb_model.touched:
+        if not same_touched_translations(state):
+            return False
     return not (touched.spaces or touched.trees or touched.has_cpus) or _values_hold(state)
 
 
@@ -246,6 +261,7 @@ def all_spaces_hold(state: State) -> bool:
         all(_holds(clause, places) for clause in cursors.CLAUSES)
         and all(_holds(c, spaces) for c in address_spaces.CLAUSES if c.scope == "space")
         and all(_holds(c, cpus) for c in address_spaces.CLAUSES if c.scope == "cpu")
+        and all(_holds(c, cpus) for c in tlbs.CLAUSES if not c.known)
         and all(_holds(c, [StoreCase(state)]) for c in address_spaces.CLAUSES if c.scope == "store")
     )
 

@@ -3,27 +3,14 @@
 Source: `ostd/src/mm/page_table/cursor/mod.rs`.
 """
 
-from typing import NamedTuple
-
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.exec import entry, locking, pte
-from vmstore.exec.entry import Change
 from vmstore.exec.machine import Machine
 from vmstore.exec.node import child_node
-from vmstore.exec.pte import Prop
 from vmstore.exec.space_state import Cursor, PageTable
 from vmstore.geometry import Config
 from vmstore.node_cells import Node
 from vmstore.outcome import BLOCKED, UNALIGNED_VADDR, Blocked, Err, OutOfWork, Unwinding
-
-
-class Fragment(NamedTuple):
-    """What `take_next` cut out at `va`: a leaf's word, or a sub-tree when `frames` is a count."""
-
-    va: int
-    word: int
-    level: int
-    frames: int | None
 
 
 def open_cursor(m: Machine, table: PageTable, start: int, end: int) -> Cursor | Err | Blocked:
@@ -64,26 +51,18 @@ def slot_of(m: Machine, c: Cursor) -> tuple[int, int]:
     """Return the span of the current entry. Errors: debug panic where it ends at 2^64."""
     size = c.geometry.sizes[c.level]
     start = c.va if m.faults.query_range_unaligned_in_huge else c.va & -size
-    return start, _end(m, start, size)
+    return start, m.add(start, size)
 
 
-def _end(m: Machine, start: int, size: int) -> int:
-    end = start + size
-    if end > U64_MASK:
-        if m.debug:
-            raise Unwinding("overflow")
-        end &= U64_MASK
-    return end
-
-
-def _current(c: Cursor) -> Node:
+def current(c: Cursor) -> Node:
+    """Return the node in which the cursor stands. Errors: panic without one."""
     node = c.path[c.level]
     if node is None:
         raise Unwinding("level-popped-too-high")
     return node
 
 
-def _pop(m: Machine, c: Cursor) -> None:
+def pop(m: Machine, c: Cursor) -> None:
     """Leave the current node. Errors: panic without one, debug panic at the guard node."""
     if c.path[c.level] is None:
         raise Unwinding("level-popped-too-high")
@@ -93,19 +72,20 @@ def _pop(m: Machine, c: Cursor) -> None:
     c.level += 1
 
 
-def _push(c: Cursor, child: Node) -> None:
+def push(c: Cursor, child: Node) -> None:
+    """Enter a child of the current node."""
     c.level -= 1
     c.path[c.level] = child
 
 
-def _forward(m: Machine, c: Cursor) -> None:
+def forward(m: Machine, c: Cursor) -> None:
     """Move to the end of the current entry, up as far as nodes end there."""
     g = c.geometry
     size = g.sizes[c.level]
-    after = _end(m, c.va & -size, size)
+    after = m.add(c.va & -size, size)
     guard = c.level if m.faults.forward_keeps_level else c.guard_level
     while c.level < guard and not after >> g.shifts[c.level] & g.index_mask:
-        _pop(m, c)
+        pop(m, c)
     c.va = after
 
 
@@ -117,11 +97,11 @@ def query(m: Machine, c: Cursor) -> int | None:
     if c.va >= c.end:
         return None
     while True:
-        node = _current(c)
+        node = current(c)
         word = node.word(c.geometry.index(c.va, c.level))
         if not pte.is_child(word):
             return word
-        _push(c, child_node(m, word))
+        push(c, child_node(m, word))
 
 
 def find_next(
@@ -142,8 +122,8 @@ def find_next(
         level = c.level
         size = g.sizes[level]
         start = c.va & -size
-        fits = _end(m, start, size) <= end and (c.va == start or faults.fit_ignores_start)
-        node = _current(c)
+        fits = m.add(start, size) <= end and (c.va == start or faults.fit_ignores_start)
+        node = current(c)
         index = c.va >> g.shifts[level] & g.index_mask
         word = node.word(index)
         if pte.is_child(word):
@@ -151,21 +131,21 @@ def find_next(
                 return True
             child = child_node(m, word)
             if child.children:
-                _push(c, child)
+                push(c, child)
             else:
-                _forward(m, c)
+                forward(m, c)
         elif pte.is_absent(word):
             if unmap_subtree and faults.take_next_skip_leaves_va_short and start + size >= end:
                 return False
-            _forward(m, c)
+            forward(m, c)
         else:
             if fits or not split or (unmap_subtree and faults.nanos_unmap_handler_range):
                 return True
-            part = entry.split_if_mapped_huge(m, node, index)
-            if part is not None:
-                _push(c, part)
+            if (part := entry.split_if_mapped_huge(m, node, index)) is not None:
+                push(c, part)
         work -= 1
         if work < 0:
+            m.quirks.append("search-never-ends")
             raise OutOfWork
     if not faults.find_next_overshoots_barrier:
         c.va = min(c.va, c.end)
@@ -176,14 +156,15 @@ def _search_end(m: Machine, c: Cursor, length: int) -> int:
     if length % PAGE_SIZE != 0:
         raise Unwinding("len-unaligned")
     end = c.va + length
-    if length > _remaining(m, c):
+    if length > remaining(m, c):
         if m.faults.find_next_len_wrap and end & U64_MASK <= c.end:
             return end & U64_MASK
         raise Unwinding("len-beyond-barrier")
     return end - PAGE_SIZE if m.faults.find_next_stops_early else end
 
 
-def _remaining(m: Machine, c: Cursor) -> int:
+def remaining(m: Machine, c: Cursor) -> int:
+    """Return the bytes up to the end of the barrier. Errors: debug panic beyond it."""
     if c.va > c.end and m.debug:
         raise Unwinding("overflow")
     return (c.end - c.va) & U64_MASK
@@ -192,15 +173,17 @@ def _remaining(m: Machine, c: Cursor) -> int:
 def jump(m: Machine, c: Cursor, va: int) -> bool:
     """Move to `va`, up only as far as the node that covers it. Returns False outside the barrier.
 
-    Errors: panic unless `va` is page aligned, which is checked first.
+    Errors, in order: panic unless `va` is page aligned, where it would leave the guard node, which
+    it never does within its range (but with variant jump_from_end=panics).
     """
     if va % PAGE_SIZE != 0 and not m.faults.jump_misaligned_contract:
         raise Unwinding("va-unaligned")
     if not c.start <= va < c.end:
         return False
-    if (c.va == c.end and not m.faults.jump_back_pops_guard) or m.faults.jump_climbs_to_guard:
+    may_climb = m.spaces.jumps_from_end and not m.faults.jump_back_pops_guard
+    if (c.va == c.end and may_climb) or m.faults.jump_climbs_to_guard:
         while c.level < c.guard_level:
-            _pop(m, c)
+            pop(m, c)
         c.va = va
         return True
     while True:
@@ -211,90 +194,6 @@ def jump(m: Machine, c: Cursor, va: int) -> bool:
         if start <= va and va - start < size:
             c.va = va
             return True
-        _pop(m, c)
-
-
-def go_to_absent(m: Machine, c: Cursor, level: int) -> None:
-    """Descend or climb to an absent entry of `level` at `va`, creating nodes, splitting leaves.
-
-    The first half of `map`: after it the item is moved into the entry, whatever happens.
-    Requires: the checks of `check_map` hold.
-    Errors, in order: panic when climbing over the guard node, without memory, where something is
-    mapped or a table stands; what was created or split stays.
-    """
-    while c.level != level:
-        if c.level < level:
-            _pop(m, c)
-            continue
-        node = _current(c)
-        index = c.geometry.index(c.va, c.level)
-        word = node.word(index)
-        if pte.is_child(word):
-            child: Node | None = child_node(m, word)
-        elif pte.is_absent(word):
-            child = entry.alloc_if_none(m, node, index)
-            if m.faults.entry_cached_pte_stale:  # the copy still says absent
-                child = entry.alloc_child(m, node, index)
-        else:
-            child = entry.split_if_mapped_huge(m, node, index)
-        if child is not None:
-            _push(c, child)
-    word = _current(c).word(c.geometry.index(c.va, level))
-    if not pte.is_absent(word) and not m.faults.map_over_loses_old:
-        raise Unwinding("map-over-mapping")
-
-
-def check_inside(c: Cursor) -> None:
-    """Errors: panic at the end of the barrier. The first check of `map`."""
-    if c.va >= c.end:
-        raise Unwinding("cursor-at-barrier")
-
-
-def check_map(m: Machine, c: Cursor, level: int) -> None:
-    """Check that an item of `level` has its place at `va`.
-
-    Errors, in order: panic for a level that is not mapped, a misaligned `va`, a page that does not
-    fit into the rest of the barrier.
-    """
-    if not 1 <= level <= c.config.highest_level:
-        raise Unwinding("level-unsupported")
-    size = c.geometry.sizes[level]
-    if c.va % size != 0:
-        raise Unwinding("va-unaligned-for-level")
-    if size > _remaining(m, c) and not (m.faults.map_end_wrap and c.va + size > U64_MASK):
-        raise Unwinding("map-beyond-barrier")
-
-
-def put(m: Machine, c: Cursor, paddr: int, prop: Prop) -> None:
-    """Map in the current, absent entry and move past it. The second half of `map`.
-
-    Errors: those of `entry.store_leaf`; the item is lost then.
-    """
-    entry.store_leaf(m, _current(c), c.geometry.index(c.va, c.level), paddr, prop)
-    _forward(m, c)
-
-
-def take_next(m: Machine, c: Cursor, length: int) -> Fragment | None:
-    """Cut out the next leaf, or sub-tree that fits, and move past it. Errors: as `find_next`."""
-    if not find_next(m, c, length, unmap_subtree=True, split=True):
-        return None
-    va, level = c.va, c.level
-    word = entry.clear(m, _current(c), c.geometry.index(va, level))
-    frames = None
-    if pte.is_child(word):
-        frames = locking.mark_stray_and_unlock(m, child_node(m, word))
-    _forward(m, c)
-    return Fragment(c.va if m.faults.take_next_reports_end else va, word, level, frames)
-
-
-def protect_next(m: Machine, c: Cursor, length: int, change: Change) -> tuple[int, int] | None:
-    """Change the next leaf's property and move past it; return its span.
-
-    Errors: as `find_next`; panic for cache policy WP, the entry unchanged.
-    """
-    if not find_next(m, c, length, split=True):
-        return None
-    entry.protect(m, _current(c), c.geometry.index(c.va, c.level), change)
-    span = slot_of(m, c)
-    _forward(m, c)
-    return span
+        if c.level == c.guard_level and not m.spaces.jumps_from_end:
+            raise Unwinding("level-at-guard")
+        pop(m, c)

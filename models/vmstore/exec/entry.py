@@ -99,14 +99,14 @@ def _leaf_word(m: Machine, paddr: int, level: int, prop: Prop) -> int:
     return word
 
 
-def store_leaf(m: Machine, node: Node, index: int, paddr: int, prop: Prop) -> None:
-    """Map `paddr` in an absent entry. Source: `Entry::replace` with a mapped state.
+def new_leaf(m: Machine, node: Node, paddr: int, prop: Prop) -> int:
+    """Count one more entry and return its word. Source: `Entry::replace` with a mapped state.
 
     Errors: those of `pte.encode_leaf`; the counter has already been raised by then.
     """
     if not m.faults.map_skips_child_count:
         m.nodes.add_children(node, 1)
-    m.nodes.store(node, index, _leaf_word(m, paddr, node.level, prop))
+    return _leaf_word(m, paddr, node.level, prop)
 
 
 def clear(m: Machine, node: Node, index: int) -> int:

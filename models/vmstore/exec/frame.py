@@ -43,7 +43,7 @@ def frame_from_in_use(m: Machine, op: FrameFromInUse) -> Outcome:
 
 
 def frame_clone(m: Machine, op: FrameClone) -> Outcome:
-    """Take one more handle. Errors: see `meta.inc_ref_count`."""
+    """Take one more handle. Errors: abort at saturation."""
     slot = m.frames[op.frame]
     if not m.faults.nyx_missing_incref:
         meta.inc_ref_count(m, slot)
@@ -52,7 +52,7 @@ def frame_clone(m: Machine, op: FrameClone) -> Outcome:
 
 
 def frame_drop(m: Machine, op: FrameDrop) -> Outcome:
-    """Give the handle back. Errors: see `meta.drop_shared`."""
+    """Give the handle back; with the last reference the page is freed."""
     meta.drop_shared(m, m.frames.pop(op.frame))
     return OK
 

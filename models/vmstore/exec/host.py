@@ -4,7 +4,8 @@ from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.exec import rcu
 from vmstore.exec.machine import Machine
 from vmstore.ops.host import NO_LIMIT, HostPokeRefCount, HostPoolLimit, HostRcuMode, HostRcuSync
-from vmstore.outcome import BORROWED, OK, Ok, Outcome
+from vmstore.ops.rcu import RcuSync
+from vmstore.outcome import OK, Outcome
 
 
 def host_poke_ref_count(m: Machine, op: HostPokeRefCount) -> Outcome:
@@ -33,9 +34,7 @@ def host_rcu_mode(m: Machine, op: HostRcuMode) -> Outcome:
 
 def host_rcu_sync(m: Machine, _op: HostRcuSync) -> Outcome:
     """End the grace period. Errors: Borrowed while a cursor lives, which the end would wait for."""
-    if m.spaces.cursors or m.spaces.ptcursors:
-        return BORROWED
-    return Ok({"callbacks": rcu.synchronize(m), "left": 0})
+    return rcu.rcu_sync(m, RcuSync())
 
 
 def host_pool_limit(m: Machine, op: HostPoolLimit) -> Outcome:

@@ -1,12 +1,11 @@
 """Readers, writers and kernel buffers as a caller's variables hold them."""
 
-from typing import Literal
-
 from vmstore.cells import Cells
 from vmstore.exec.space_state import VmSpace
 from vmstore.memory import Memory
+from vmstore.vm_io_owner import Lender
 
-Lender = tuple[Literal["frame", "segment", "buf", "vs"], int]  # whose memory it is: kind and id
+__all__ = ["IoHandle", "IoState", "Lender"]
 
 
 class IoHandle:

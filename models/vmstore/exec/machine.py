@@ -1,10 +1,13 @@
 """The running system: modelled memory plus the Rust values that a caller's variables would hold."""
 
+from vmstore.arch import U64_MASK
 from vmstore.cells import Cells, ListHead, Slot
 from vmstore.exec.io_state import IoState
 from vmstore.exec.space_state import SpaceState
 from vmstore.faults import Faults
 from vmstore.node_cells import NodeCells
+from vmstore.outcome import Unwinding
+from vmstore.tlb_cells import TlbCells
 from vmstore.world import World
 
 Event = tuple[object, ...]
@@ -43,7 +46,7 @@ class CursorMut:
 class Machine:
     """Everything that exec code can reach.
 
-    `cells` and `nodes` are its memory, `spaces` is all there is about address spaces;
+    `cells`, `nodes` and `tlbs` are its memory, `spaces` is all there is about address spaces;
     `frames`, `uniques` and their raw twins map handle ids to slots (a handle is a slot pointer);
     `events` are what the recorder saw in this step; `hazards` are codes of undefined behaviour
     reached and `quirks` the ids of upstream's own live bugs met, until somebody takes them out.
@@ -74,6 +77,7 @@ class Machine:
         "segments",
         "slice_checks_offsets",
         "spaces",
+        "tlbs",
         "top_page_accepted",
         "uniques",
         "world",
@@ -84,6 +88,7 @@ class Machine:
         self.faults = faults
         self.cells = Cells(world)
         self.nodes = NodeCells(world, self.cells)
+        self.tlbs = TlbCells()
         self.spaces = SpaceState(world)
         self.io = IoState(self.cells)
         self.max_paddr = world.max_paddr
@@ -107,3 +112,12 @@ class Machine:
         self.events: list[Event] = []
         self.hazards: list[str] = []
         self.quirks: list[str] = []
+
+    def add(self, address: int, length: int) -> int:
+        """Return the sum. Errors: debug panic when it leaves 64 bits; a release build wraps."""
+        end = address + length
+        if end > U64_MASK:
+            if self.debug:
+                raise Unwinding("overflow")
+            end &= U64_MASK
+        return end

@@ -6,7 +6,8 @@ Source: `ostd/src/mm/page_table/mod.rs`.
 from typing import Final
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
-from vmstore.exec import cursor, entry, meta, pte
+from vmstore.exec import cursor_edit, entry, meta, pte
+from vmstore.exec.cursor_edit import Fragment
 from vmstore.exec.machine import Machine
 from vmstore.exec.node import alloc_node, child_node
 from vmstore.exec.pte import PRIV_AVAIL1, Prop
@@ -110,23 +111,27 @@ def item_prop(m: Machine, made: Config, prop: Prop, *, tracked: bool) -> Prop:
     return Prop(flags, cache, priv | PRIV_AVAIL1 if marked else priv & ~PRIV_AVAIL1)
 
 
-def map_item(m: Machine, c: Cursor, paddr: int, level: int, prop: Prop, *, tracked: bool) -> None:
+def map_item(
+    m: Machine, c: Cursor, paddr: int, level: int, prop: Prop, *, tracked: bool
+) -> Fragment | None:
     """Map an item at the cursor; a reference on a tracked frame moves into the entry.
 
+    Returns what was mapped there before, in a variant that replaces it.
+
     Errors, in order: panic at the barrier, for a reserved property bit (kernel, debug), those of
-    `cursor.check_map` and `cursor.go_to_absent`: the item is dropped on the way out. Then those of
+    `check_map` and `go_to_absent`: the item is dropped on the way out. Then those of
     `pte.encode_leaf`: its reference is lost.
     """
     try:
-        cursor.check_inside(c)
+        cursor_edit.check_inside(c)
         marked = item_prop(m, c.config, prop, tracked=tracked)
-        cursor.check_map(m, c, level)
-        cursor.go_to_absent(m, c, level)
+        cursor_edit.check_map(m, c, level)
+        cursor_edit.go_to_absent(m, c, level)
     except Unwinding:
         if tracked and not m.faults.map_refused_leaks_frame:
             meta.drop_shared(m, m.cells.slot(paddr // PAGE_SIZE))
         raise
-    cursor.put(m, c, paddr, marked)
+    return cursor_edit.put(m, c, paddr, marked, owns=tracked)
 
 
 # -- ops -------------------------------------------------------------------------------------------

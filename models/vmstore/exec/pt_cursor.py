@@ -6,7 +6,8 @@ Source: `ostd/src/mm/page_table/cursor/mod.rs`.
 from typing import Final
 
 from vmstore.arch import PAGE_SIZE
-from vmstore.exec import cursor, meta, pte
+from vmstore.exec import cursor, cursor_edit, meta, pte
+from vmstore.exec.cursor_edit import Fragment
 from vmstore.exec.entry import Change, leaf_prop
 from vmstore.exec.machine import Machine
 from vmstore.exec.node import child_node, tracked_slot
@@ -101,8 +102,8 @@ def pt_cursor_map(m: Machine, op: PtCursorMap) -> Outcome:
     c = m.spaces.ptcursors[op.ptcursor]
     if c.config.name == "user":
         return NOT_UNTYPED
-    map_item(m, c, op.paddr, op.level, Prop(op.flags, op.cache, op.priv), tracked=False)
-    return OK
+    prop = Prop(op.flags, op.cache, op.priv)
+    return _shown(m, c, map_item(m, c, op.paddr, op.level, prop, tracked=False), OK)
 
 
 def pt_cursor_map_frame(m: Machine, op: PtCursorMapFrame) -> Outcome:
@@ -116,18 +117,22 @@ def pt_cursor_map_frame(m: Machine, op: PtCursorMapFrame) -> Outcome:
         return NOT_UNTYPED
     del m.frames[op.frame]
     prop = Prop(op.flags, op.cache, op.priv)
-    map_item(m, c, slot.index * PAGE_SIZE, 1, prop, tracked=True)
+    replaced = map_item(m, c, slot.index * PAGE_SIZE, 1, prop, tracked=True)
     if m.faults.blog_os_table_frame_double_free and slot.vtable == "pt":
         meta.drop_shared(m, slot)
-    return OK
+    return _shown(m, c, replaced, OK)
 
 
 def pt_cursor_take_next(m: Machine, op: PtCursorTakeNext) -> Outcome:
-    """Cut out the next mapping or sub-tree and drop it by RCU. Errors: as `cursor.take_next`."""
+    """Cut out the next mapping or sub-tree and drop it by RCU. Errors: as `take_next`."""
     c = m.spaces.ptcursors[op.ptcursor]
-    taken = cursor.take_next(m, c, op.len)
+    return _shown(m, c, cursor_edit.take_next(m, c, op.len), NO_FRAGMENT)
+
+
+def _shown(m: Machine, c: Cursor, taken: Fragment | None, nothing: Outcome) -> Outcome:
+    """Drop by RCU what was cut out, as the programs do, and return how they show it."""
     if taken is None:
-        return NO_FRAGMENT
+        return nothing
     va, word, level, frames = taken
     if frames is not None:
         rcu_drop(m, [child_node(m, word).slot])
@@ -140,7 +145,7 @@ def pt_cursor_take_next(m: Machine, op: PtCursorTakeNext) -> Outcome:
 
 
 def pt_cursor_protect_next(m: Machine, op: PtCursorProtectNext) -> Outcome:
-    """Change the next mapping's property. Errors: as `cursor.protect_next`."""
+    """Change the next mapping's property. Errors: as `protect_next`."""
     change = Change(op.set, op.clear, op.cache)
-    span = cursor.protect_next(m, m.spaces.ptcursors[op.ptcursor], op.len, change)
+    span = cursor_edit.protect_next(m, m.spaces.ptcursors[op.ptcursor], op.len, change)
     return Ok({"range": list(span) if span else None, "calls": 1 if span else 0})

@@ -6,6 +6,8 @@ Source: `ostd/src/sync/rcu`, `RcuDrop`.
 from vmstore.cells import Slot
 from vmstore.exec import meta
 from vmstore.exec.machine import Machine
+from vmstore.ops.rcu import RcuSync
+from vmstore.outcome import BORROWED, Ok, Outcome
 
 
 def rcu_drop(m: Machine, batch: list[Slot]) -> None:
@@ -15,14 +17,24 @@ def rcu_drop(m: Machine, batch: list[Slot]) -> None:
             m.spaces.callbacks.clear()
         m.spaces.callbacks.append(batch)
         return
-    for slot in batch:
-        meta.drop_shared(m, slot)
+    _drop(m, batch)
 
 
 def synchronize(m: Machine) -> int:
     """End the grace period: run what waits, in order. Returns the number of callbacks."""
     callbacks, m.spaces.callbacks = m.spaces.callbacks, []
     for batch in callbacks:
-        for slot in batch:
-            meta.drop_shared(m, slot)
+        _drop(m, batch)
     return len(callbacks)
+
+
+def _drop(m: Machine, batch: list[Slot]) -> None:
+    for slot in batch:
+        meta.drop_shared(m, slot)
+
+
+def rcu_sync(m: Machine, _op: RcuSync) -> Outcome:
+    """End the grace period. Errors: Borrowed while a cursor lives, which the end would wait for."""
+    if m.spaces.cursors or m.spaces.ptcursors:
+        return BORROWED
+    return Ok({"callbacks": synchronize(m), "left": 0})

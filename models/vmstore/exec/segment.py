@@ -107,7 +107,7 @@ def segment_slice(m: Machine, op: SegmentSlice) -> Outcome:
     """Share `[start, end)`, offsets from the current start; an empty slice counts nothing.
 
     Errors, in order: panic unless both ends are page aligned, panic unless
-    `start <= end <= size`, then per page those of `meta.inc_ref_count`, without roll-back.
+    `start <= end <= size`, then per page abort at saturation, without roll-back.
     """
     segment = m.segments[op.segment]
     if op.start % PAGE_SIZE != 0 or op.end % PAGE_SIZE != 0:
@@ -140,7 +140,7 @@ def _wrapping_slice(m: Machine, segment: Segment, op: SegmentSlice) -> tuple[int
 
 
 def segment_clone(m: Machine, op: SegmentClone) -> Outcome:
-    """Share the whole range. Errors: per page those of `meta.inc_ref_count`, without roll-back."""
+    """Share the whole range. Errors: per page abort at saturation, without roll-back."""
     segment = m.segments[op.segment]
     end = segment.end
     if m.faults.segment_clone_misses_last and end > segment.start:

@@ -1,6 +1,5 @@
 """Readers and writers of address spaces. Source: `ostd/src/mm/vm_space.rs`."""
 
-from vmstore.arch import PAGE_SIZE
 from vmstore.exec.io_state import IoHandle
 from vmstore.exec.machine import Machine
 from vmstore.exec.tlb import cpu_state
@@ -9,7 +8,10 @@ from vmstore.outcome import ACCESS_DENIED, OK, Outcome
 
 
 def vs_reader(m: Machine, op: VsReader) -> Outcome:
-    """Read `[va, va + len)`, mapped or not. Errors: AccessDenied, see `_may_access`."""
+    """Read `[va, va + len)`, mapped or not.
+
+    Errors: AccessDenied unless the space is active here, and beyond the end of user memory.
+    """
     if not _may_access(m, op.vs, op.va, op.len):
         return ACCESS_DENIED
     m.io.readers[op.dst] = _user_handle(m, op.vs, op.va, op.len)
@@ -17,7 +19,7 @@ def vs_reader(m: Machine, op: VsReader) -> Outcome:
 
 
 def vs_writer(m: Machine, op: VsWriter) -> Outcome:
-    """Write `[va, va + len)`, mapped or not. Errors: AccessDenied, see `_may_access`."""
+    """Write `[va, va + len)`, mapped or not. Errors: as `vs_reader`."""
     if not _may_access(m, op.vs, op.va, op.len):
         return ACCESS_DENIED
     m.io.writers[op.dst] = _user_handle(m, op.vs, op.va, op.len)
@@ -25,7 +27,7 @@ def vs_writer(m: Machine, op: VsWriter) -> Outcome:
 
 
 def vs_reader_writer(m: Machine, op: VsReaderWriter) -> Outcome:
-    """Make both at once over `[va, va + len)`. Errors: AccessDenied, see `_may_access`."""
+    """Make both at once over `[va, va + len)`. Errors: as `vs_reader`."""
     if not _may_access(m, op.vs, op.va, op.len):
         return ACCESS_DENIED
     m.io.readers[op.dst_reader] = _user_handle(m, op.vs, op.va, op.len)
@@ -40,7 +42,7 @@ def _may_access(m: Machine, vs: int, va: int, length: int) -> bool:
     """
     if cpu_state(m, m.spaces.cpu).root is not m.spaces.vm_spaces[vs].table.root:
         return False
-    return va + length <= m.spaces.geometry.user_end - PAGE_SIZE
+    return va + length <= m.spaces.geometry.io_end
 
 
 def _user_handle(m: Machine, vs: int, va: int, length: int) -> IoHandle:

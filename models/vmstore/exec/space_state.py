@@ -69,7 +69,8 @@ class VmSpace:
 class OpsStack:
     """Flush requests that wait, and the pages kept alive until they ran.
 
-    `flushes_all` replaces `ops` once 32 pages have come together. Source: `tlb::OpsStack`.
+    `pages` is how much waits: pages, or requests in that variant; `flushes_all` replaces `ops` once
+    that is too much. Source: `tlb::OpsStack`.
     """
 
     __slots__ = ("flushes_all", "keeper", "ops", "pages")
@@ -120,19 +121,25 @@ class SpaceState:
     """Everything about address spaces that exec code can reach.
 
     `work_limit` bounds one search: a terminating one looks at each entry of each node once.
-    `callbacks` are the batches of pages that wait for the end of an RCU grace period.
+    `callbacks` are the batches of pages that wait for the end of an RCU grace period. The flags
+    are variants.
     """
 
     __slots__ = (
         "callbacks",
+        "counts_requests",
         "cpu",
         "cpus",
         "cursors",
         "defers_rcu",
         "geometry",
+        "jumps_from_end",
+        "maps_at_guard",
         "pool",
         "ptables",
         "ptcursors",
+        "queries_clone",
+        "replaces_mappings",
         "vm_spaces",
         "work_limit",
     )
@@ -142,6 +149,11 @@ class SpaceState:
         self.pool = NodePool(world)
         self.work_limit = world.entries * (world.pt_frames + world.levels)
         self.defers_rcu = world.rcu == "deferred"
+        self.replaces_mappings = world.variant("map_over") == "replaces"
+        self.maps_at_guard = world.variant("map_level") == "up-to-guard"
+        self.queries_clone = world.variant("query_item") == "clones"
+        self.jumps_from_end = world.variant("jump_from_end") == "allowed"
+        self.counts_requests = world.variant("flush_limit") == "requests"
         self.callbacks: list[list[Slot]] = []
         self.cpu = 0
         self.cpus: dict[int, Cpu] = {}

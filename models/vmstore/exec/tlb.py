@@ -23,8 +23,8 @@ def for_single(va: int) -> int:
     return va | 1
 
 
-def for_range(start: int, end: int) -> int:
-    """Return the request for `[start, end)`; 32 pages or more are everything.
+def for_range(m: Machine, start: int, end: int) -> int:
+    """Return the request for `[start, end)`; more pages than may wait are everything.
 
     Errors, in order: panic unless `start` is page aligned, unless `end` is, unless start < end.
     """
@@ -35,12 +35,18 @@ def for_range(start: int, end: int) -> int:
     if start >= end:
         raise Unwinding("range-empty")
     pages = (end - start) // PAGE_SIZE
-    return ALL if pages >= FLUSH_ALL_PAGES else start | pages
+    return ALL if pages > _most(m) else start | pages
+
+
+def _most(m: Machine) -> int:
+    """Return how much may wait before everything is flushed: pages, or requests (flush_limit)."""
+    is_late = m.spaces.counts_requests or m.faults.flush_limit_one_late
+    return FLUSH_ALL_PAGES if is_late else FLUSH_ALL_PAGES - 1
 
 
 def _pages(m: Machine, request: int) -> int:
     """Return a request's page count. Errors: debug panic when the low bits hold no count."""
-    if m.asserts and request % PAGE_SIZE >= FLUSH_ALL_PAGES:
+    if m.asserts and request % PAGE_SIZE > _most(m):
         raise Unwinding("flush-op-page-count")
     return request & _PAGES_MASK
 
@@ -48,9 +54,11 @@ def _pages(m: Machine, request: int) -> int:
 def _perform(m: Machine, cpu: int, request: int) -> None:
     pages, va = request & _PAGES_MASK, request & ~_PAGES_MASK
     if pages == 1:
-        m.events.append(("tlb_addr", cpu, va >> 12 if m.faults.arceos_flush_wrong_va_bits else va))
+        va = va >> 12 if m.faults.arceos_flush_wrong_va_bits else va
+        m.events.append(("tlb_addr", cpu, va))
     else:
         m.events.append(("tlb_range", cpu, va, va + pages * PAGE_SIZE & U64_MASK))
+    m.tlbs.evict(cpu, va, pages)
 
 
 def issue(m: Machine, queue: OpsStack, request: int, kept: Slot | None = None) -> None:
@@ -68,11 +76,10 @@ def issue(m: Machine, queue: OpsStack, request: int, kept: Slot | None = None) -
             queue.keeper.append(kept)
     if queue.flushes_all:
         return
-    pages = FLUSH_ALL_PAGES if request == ALL else _pages(m, request)
-    if faults.flush_limit_counts_requests and request != ALL:
+    pages = _pages(m, request) if request != ALL else 0
+    if m.spaces.counts_requests or faults.flush_limit_counts_requests:
         pages = 1
-    limit = FLUSH_ALL_PAGES + 1 if faults.flush_limit_one_late else FLUSH_ALL_PAGES
-    if queue.pages + pages >= limit:
+    if request == ALL or queue.pages + pages > _most(m):
         _collapse(queue)
         return
     queue.ops.append(request)
@@ -104,6 +111,7 @@ def _flush(m: Machine, cpu: int, queue: OpsStack) -> None:
     """Run what is queued on `cpu`, then let go of what was kept. Source: `OpsStack::flush_all`."""
     if queue.flushes_all:
         m.events.append(("tlb_all", cpu))
+        m.tlbs.evict_all(cpu)
     else:
         for request in queue.ops:
             _perform(m, cpu, request)

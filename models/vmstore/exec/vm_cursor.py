@@ -5,8 +5,8 @@ modelled code has no such call. Source: `ostd/src/mm/vm_space.rs`.
 """
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
-from vmstore.exec import cursor, meta, pte, tlb
-from vmstore.exec.cursor import Fragment
+from vmstore.exec import cursor, cursor_edit, meta, pte, tlb
+from vmstore.exec.cursor_edit import Fragment
 from vmstore.exec.entry import Change, leaf_prop
 from vmstore.exec.machine import Machine
 from vmstore.exec.node import child_node, tracked_slot
@@ -85,7 +85,7 @@ def cursor_drop(m: Machine, op: CursorDrop) -> Outcome:
 
 
 def cursor_query(m: Machine, op: CursorQuery) -> Outcome:
-    """Read what is mapped here, counting nothing.
+    """Read what is mapped here, counting nothing, or for as long as it is shown (query_item).
 
     Errors: AccessDenied at the end; debug panic where the frame's count is saturated.
     """
@@ -105,9 +105,11 @@ def _shown_item(m: Machine, word: int) -> dict[str, object]:
     if word & AVAIL1:
         return {"kind": "iomem", "paddr": paddr, "prop": prop}
     slot = m.cells.slot(paddr // PAGE_SIZE)
-    if m.faults.query_leaks_clone:
+    if m.faults.query_leaks_clone or m.spaces.queries_clone:
         meta.inc_ref_count(m, slot)
     count = meta.reference_count(m, slot)
+    if m.spaces.queries_clone and not m.faults.query_leaks_clone:
+        meta.drop_shared(m, slot)
     return {"kind": "ram", "paddr": paddr, "rc": count, "prop": prop}
 
 
@@ -140,8 +142,16 @@ def cursor_map(m: Machine, op: CursorMap) -> Outcome:
         return NOT_UNTYPED
     del m.frames[op.frame]
     prop = Prop(op.flags, op.cache, PRIV_USER)
-    map_item(m, c.inner, slot.index * PAGE_SIZE, 1, prop, tracked=True)
+    replaced = map_item(m, c.inner, slot.index * PAGE_SIZE, 1, prop, tracked=True)
+    if replaced is not None:
+        _flush_replaced(m, c, c.queue, replaced)
     return OK
+
+
+def _flush_replaced(m: Machine, c: VmCursor, queue: OpsStack, replaced: Fragment) -> None:
+    """Flush a page that another one replaced, and let go of it after."""
+    _let_go_of_page(m, c.inner, queue, replaced)
+    tlb.dispatch(m, c.space, queue)
 
 
 def cursor_map_iomem(m: Machine, op: CursorMapIomem) -> Outcome:
@@ -162,22 +172,23 @@ def cursor_map_iomem(m: Machine, op: CursorMapIomem) -> Outcome:
         if m.faults.iomem_recorded_beyond_end:
             c.space.iomems.append(IoMem(op.paddr, op.size))
         return OK
-    first = _sum(m, op.paddr, op.offset)
+    first = m.add(op.paddr, op.offset)
     whole = (op.size if m.faults.iomem_whole_ignores_offset else op.size - op.offset) < op.len
-    last = _sum(m, op.paddr, op.size) if whole else _sum(m, first, op.len)
+    last = m.add(op.paddr, op.size) if whole else m.add(first, op.len)
     prop = Prop(op.flags, op.cache, PRIV_USER)
     for paddr in range(first, last, PAGE_SIZE):
-        map_item(m, c.inner, paddr, 1, prop, tracked=False)
+        try:
+            replaced = map_item(m, c.inner, paddr, 1, prop, tracked=False)
+        except Unwinding:
+            if paddr > first:
+                m.quirks.append("iomem-mapped-but-unrecorded")
+            raise
+        if replaced is not None:
+            _flush_replaced(m, c, c.queue, replaced)
     region = IoMem(op.paddr, op.size)
     if region not in c.space.iomems:
         c.space.iomems.append(region)
     return OK
-
-
-def _sum(m: Machine, address: int, length: int) -> int:
-    if address + length > U64_MASK and m.debug:
-        raise Unwinding("overflow")
-    return address + length & U64_MASK
 
 
 def cursor_find_iomem(m: Machine, op: CursorFindIomem) -> Outcome:
@@ -189,7 +200,7 @@ def cursor_find_iomem(m: Machine, op: CursorFindIomem) -> Outcome:
     if c.queue is None:
         return WRONG_TYPE
     for paddr, size in c.space.iomems:
-        if paddr <= op.paddr < _sum(m, paddr, size):
+        if paddr <= op.paddr < m.add(paddr, size):
             return Ok({"iomem": {"paddr": paddr, "size": size}, "offset": op.paddr - paddr})
     return NO_IOMEM
 
@@ -199,15 +210,15 @@ def cursor_unmap(m: Machine, op: CursorUnmap) -> Outcome:
 
     Frames count one by one, in a sub-tree every level-1 entry counts. Whatever was queued before
     is dispatched too.
-    Errors, in order: WrongType, debug panic when `va + len` overflows, those of `cursor.take_next`.
+    Errors, in order: WrongType, debug panic when `va + len` overflows, those of `take_next`.
     """
     c = m.spaces.cursors[op.cursor]
     queue, inner = c.queue, c.inner
     if queue is None:
         return WRONG_TYPE
-    end = _sum(m, inner.va, op.len)
+    end = m.add(inner.va, op.len)
     unmapped = 0
-    while taken := cursor.take_next(m, inner, end - inner.va & U64_MASK):
+    while taken := cursor_edit.take_next(m, inner, end - inner.va & U64_MASK):
         if taken.frames is not None:
             unmapped += taken.frames
             _let_go_of_table(m, inner, queue, taken)
@@ -221,7 +232,7 @@ def cursor_unmap(m: Machine, op: CursorUnmap) -> Outcome:
 def _let_go_of_table(m: Machine, c: Cursor, queue: OpsStack, taken: Fragment) -> None:
     """Queue the flush of a sub-tree, which is kept until it ran."""
     va, faults, slot = taken.va, m.faults, child_node(m, taken.word).slot
-    request = tlb.for_range(va, va + c.geometry.sizes[taken.level])
+    request = tlb.for_range(m, va, va + c.geometry.sizes[taken.level])
     if faults.rcore_intermediate_no_invalidate:
         request = tlb.for_single(va)
     if faults.clear_frees_tables_before_flush:
@@ -249,12 +260,12 @@ def _let_go_of_page(m: Machine, c: Cursor, queue: OpsStack, taken: Fragment) -> 
 def cursor_protect_next(m: Machine, op: CursorProtectNext) -> Outcome:
     """Change the next mapping's flags and cache policy, without a flush.
 
-    Errors: WrongType; panics as `cursor.protect_next`.
+    Errors: WrongType; panics as `protect_next`.
     """
     c = m.spaces.cursors[op.cursor]
     if c.queue is None:
         return WRONG_TYPE
-    span = cursor.protect_next(m, c.inner, op.len, Change(op.set, op.clear, op.cache))
+    span = cursor_edit.protect_next(m, c.inner, op.len, Change(op.set, op.clear, op.cache))
     return Ok({"range": list(span)}) if span else NOTHING_PROTECTED
 
 
@@ -264,7 +275,7 @@ def cursor_flusher_issue(m: Machine, op: CursorFlusherIssue) -> Outcome:
     if queue is None:
         return WRONG_TYPE
     if op.kind == "range":
-        request = tlb.for_range(op.va, op.end)
+        request = tlb.for_range(m, op.va, op.end)
     else:
         request = tlb.for_single(op.va) if op.kind == "single" else tlb.ALL
     tlb.issue(m, queue, request)

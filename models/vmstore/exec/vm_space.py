@@ -67,6 +67,8 @@ def _load_root(m: Machine, space: VmSpace) -> None:
         meta.inc_ref_count(m, root.slot)
     cpu.root = root
     m.events.append(("cr3", m.spaces.cpu, f"vs{space.number}"))
+    if not m.faults.activate_keeps_translations:
+        m.tlbs.evict_all(m.spaces.cpu)
     if not m.faults.activate_leaks_old_root:
         meta.drop_shared(m, left.slot)
 

@@ -162,6 +162,7 @@ class Faults:
     iomem_whole_ignores_offset: bool = False
     unmap_counts_iomem: bool = False
     activate_keeps_no_space: bool = False
+    activate_keeps_translations: bool = False
     activate_forgets_cpu: bool = False
     activate_leaves_old_cpu: bool = False
     activate_leaks_old_root: bool = False

@@ -171,6 +171,14 @@ FAULTS: Final = (
         "VMS.INV.2",
     ),
     Fault(
+        "activate-keeps-translations",
+        "vmspace",
+        "ours",
+        "PageTable::activate",
+        "loading another root leaves the translations of the old one in use",
+        "XTRA.7",
+    ),
+    Fault(
         "activate-forgets-cpu",
         "vmspace",
         "ours",

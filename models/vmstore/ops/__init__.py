@@ -11,7 +11,9 @@ from vmstore.ops import (
     frame,
     host,
     linked_list,
+    mmu,
     page_table,
+    rcu,
     reader,
     segment,
     space_io,
@@ -75,6 +77,8 @@ Op = (
     | linked_list.LcursorInsertBefore
     | linked_list.LcursorAsList
     | linked_list.LcursorDrop
+    | mmu.Access
+    | rcu.RcuSync
     | space_io.SpaceIoOp
     | vm_io.VmIoOp
     | reader.ReaderOp
@@ -232,18 +236,14 @@ AREAS: dict[str, tuple[type, ...]] = {
     "vm_io": get_args(vm_io.VmIoOp),
     "reader": get_args(reader.ReaderOp),
     "writer": get_args(writer.WriterOp),
+    "mmu": (mmu.Access,),
+    "rcu": (rcu.RcuSync,),
 }
 
 DECLARATIONS: dict[type, Declaration] = {
     cls: declare(cls, area) for area, classes in AREAS.items() for cls in classes
 }
 BY_NAME: dict[str, Declaration] = {d.name: d for d in DECLARATIONS.values()}
-# The areas whose meaning the view knows: what the generators draw from.
-_GENERATED_AREAS = frozenset(
-    {"frame", "segment", "unique", "linked_list", "page_table", "pt_cursor", "vm_space", "cursor"}
-) | {"vm_io", "reader", "writer", "space_io"}
-GENERATED: tuple[Declaration, ...] = tuple(
-    d for d in DECLARATIONS.values() if d.area in _GENERATED_AREAS
-)
-
+# What the generators draw from: all but the hooks of recorded programs.
+GENERATED: tuple[Declaration, ...] = tuple(d for d in DECLARATIONS.values() if d.area != "host")
 __all__ = ["AREAS", "BY_NAME", "DECLARATIONS", "GENERATED", "Declaration", "Field", "Op"]

@@ -80,7 +80,10 @@ class CursorJump:
 
 @dataclass(slots=True)
 class CursorVirtAddr:
-    """Read the cursor's address. Source: `vm_space::Cursor::virt_addr`. VmStore: none."""
+    """Read the cursor's address. Source: `vm_space::Cursor::virt_addr`.
+
+    VmStore: VirtAddr.
+    """
 
     cursor: CursorId
 

@@ -63,6 +63,13 @@ def transfer(v: View, source: VmIoOwner, target: VmIoOwner, length: int) -> None
     if not _pages(read_from) & _pages(write_to):
         put(v, target, fetch(v, source, length))
         return
+    if len(read_from) == len(write_to) == 1:
+        ahead = write_to[0][1] - read_from[0][1]
+        if 0 < ahead < length:  # what is ahead repeats what lies before it
+            put(v, target, (fetch(v, source, ahead) * (length // ahead + 1))[:length])
+        else:
+            put(v, target, fetch(v, source, length))
+        return
     v.contents.open_step(v.store.stamp)
     for (place, at), (to, there) in zip(_each(read_from), _each(write_to), strict=True):
         v.contents.write(to, there, v.contents.read(place, at, 1))

@@ -3,6 +3,7 @@
 from vmstore.ops.host import NO_LIMIT, HostPoolLimit, HostRcuMode, HostRcuSync
 from vmstore.outcome import BORROWED, OK, Ok, Outcome
 from vmstore.view.predict import predicted
+from vmstore.view.rcu import end_grace_period
 from vmstore.view.state import View
 
 
@@ -16,14 +17,9 @@ def host_rcu_mode(v: View, op: HostRcuMode) -> Outcome:
 @predicted
 def host_rcu_sync(v: View, _op: HostRcuSync) -> Outcome:
     """Nothing waits any more; refused while a cursor lives."""
-    spaces = v.spaces
-    if spaces.cursors or spaces.ptcursors:
+    if v.spaces.cursors or v.spaces.ptcursors:
         return BORROWED
-    batches, spaces.waiting = spaces.waiting, []
-    spaces.touched.is_used = spaces.touched.has_pages = True
-    for batch in batches:
-        v.end_deferral(batch)
-    return Ok({"callbacks": len(batches), "left": 0})
+    return Ok({"callbacks": end_grace_period(v), "left": 0})
 
 
 @predicted

@@ -11,8 +11,8 @@ from vmstore.view.state import View
 from vmstore.vm_io_owner import (
     MEMORY,
     Lender,
-    MemView,
     Place,
+    VmIoMemView,
     VmIoOwner,
     page_mappings,
     vio_of,
@@ -59,7 +59,7 @@ def register(v: View, kind: Kind, handle: int, owner: VmIoOwner, space: int | No
     """Put a fresh reader or writer into the store; one over kernel memory gets its view of it."""
     if space is None:
         mappings = page_mappings(owner.start, owner.end)
-        owner.view = MemView("ReadView" if kind == "Reader" else "WriteView", mappings)
+        owner.view = VmIoMemView("ReadView" if kind == "Reader" else "WriteView", mappings)
     vio = vio_of(kind, handle)
     entry = VmIoEntry(space, kind, owner.start, owner.remain, owner)
     insert_vm_io(v.store.vm_ios, v.store.vm_spaces, vio, entry)
@@ -107,4 +107,4 @@ def _is_lent(v: View, owner: VmIoOwner) -> bool:
 
 def judge(out: Outcome, allowed: Outcome) -> Outcome | None:
     """Return what was allowed instead of `out`, None if `out` is it."""
-    return None if out == allowed else allowed
+    return None if out is allowed or out == allowed else allowed

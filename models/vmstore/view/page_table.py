@@ -5,10 +5,21 @@ from typing import Final
 from vmstore.arch import PAGE_SIZE, U64_MASK
 from vmstore.ops.page_table import PtDrop, PtLargestPages, PtNew, PtPageWalk
 from vmstore.outcome import BORROWED, OK, CallEnded, Ok, Outcome, Unwinding
-from vmstore.view.edit import make_room, put
+from vmstore.view.edit import Cut, make_room, put
 from vmstore.view.predict import predicted
 from vmstore.view.state import View
-from vmstore.view.tables import PRIV_AVAIL1, Leaf, Place, Prop, Table, Tree, shown
+from vmstore.view.tables import (
+    KEPT_FLAGS,
+    KEPT_PRIV,
+    PRIV_AVAIL1,
+    Entry,
+    Leaf,
+    Place,
+    Prop,
+    Table,
+    Tree,
+    shown,
+)
 
 MAX_SHOWN_PAGES: Final = 200
 
@@ -26,20 +37,22 @@ def drop_tree(v: View, tree: Tree) -> None:
     v.retire_if_last(owner)
 
 
-def translation(v: View, root: Table, va: int) -> tuple[int, Leaf] | None:
+def translation(v: View, root: Table | None, va: int) -> tuple[int, Leaf] | None:
     """Return the address that `va` is mapped to, with the mapping; None in a hole."""
-    g, table = v.spaces.geometry, root
-    while True:
-        entry = table.entries.get(g.index(va, table.level))
-        if entry is None:
-            return None
-        if isinstance(entry, Leaf):
-            return entry.paddr + va % g.sizes[table.level], entry
-        table = entry
+    g, size = v.spaces.geometry, 0
+    entry: Entry | None = root
+    while isinstance(entry, Table):
+        size = g.sizes[entry.level]
+        entry = entry.entries.get(g.index(va, entry.level))
+    return (entry.paddr + va % size, entry) if entry is not None else None
 
 
-def map_item(v: View, place: Place, paddr: int, level: int, prop: Prop, *, tracked: bool) -> None:
+def map_item(
+    v: View, place: Place, paddr: int, level: int, prop: Prop, *, tracked: bool
+) -> Cut | None:
     """Map at the cursor what the caller gave up: a frame's reference, or a plain address.
+
+    Returns what was mapped there before, in a variant that replaces it.
 
     Errors, in order: panic at the end, for the kernel's mark in the property (debug), those of
     `walk.make_room`, all of which give the reference back; those of `walk.put`, which lose it.
@@ -66,7 +79,8 @@ def map_item(v: View, place: Place, paddr: int, level: int, prop: Prop, *, track
     if kind != "test":
         is_marked = tracked == (kind == "kernel")
         priv = priv | PRIV_AVAIL1 if is_marked else priv & ~PRIV_AVAIL1
-    put(v, place, Leaf(paddr, (flags & 0x9F, cache, priv & 0xC3), tracked))
+    kept = (flags & KEPT_FLAGS, cache, priv & KEPT_PRIV)
+    return put(v, place, Leaf(paddr, kept, tracked))
 
 
 @predicted

@@ -16,7 +16,7 @@ from vmstore.ops.page_table import (
     PtCursorVirtAddr,
 )
 from vmstore.outcome import NOT_UNTYPED, OK, Err, Ok, Outcome
-from vmstore.view.edit import change, take
+from vmstore.view.edit import Cut, change, take
 from vmstore.view.page_table import map_item
 from vmstore.view.predict import predicted
 from vmstore.view.state import View
@@ -102,8 +102,8 @@ def pt_cursor_map(v: View, op: PtCursorMap) -> Outcome:
     place = v.spaces.place(op.ptcursor)
     if place.tree.config.name == "user":
         return NOT_UNTYPED
-    map_item(v, place, op.paddr, op.level, (op.flags, op.cache, op.priv), tracked=False)
-    return OK
+    prop = (op.flags, op.cache, op.priv)
+    return _let_go(v, map_item(v, place, op.paddr, op.level, prop, tracked=False), OK)
 
 
 @predicted
@@ -115,17 +115,20 @@ def pt_cursor_map_frame(v: View, op: PtCursorMapFrame) -> Outcome:
     if name == "test" or (name == "user" and kind not in UNTYPED_KINDS):
         return NOT_UNTYPED
     paddr = v.store.extract_frame(op.frame).index * PAGE_SIZE
-    map_item(v, place, paddr, 1, (op.flags, op.cache, op.priv), tracked=True)
-    return OK
+    prop = (op.flags, op.cache, op.priv)
+    return _let_go(v, map_item(v, place, paddr, 1, prop, tracked=True), OK)
 
 
 @predicted
 def pt_cursor_take_next(v: View, op: PtCursorTakeNext) -> Outcome:
     """One mapping or table less; its references are let go of."""
-    place = v.spaces.place(op.ptcursor)
-    cut = take(v, place, op.len)
+    return _let_go(v, take(v, v.spaces.place(op.ptcursor), op.len), Ok({"frag": None}))
+
+
+def _let_go(v: View, cut: Cut | None, nothing: Outcome) -> Outcome:
+    """Let go of what was cut out, and return how it is shown."""
     if cut is None:
-        return Ok({"frag": None})
+        return nothing
     va, level, entry = cut
     if isinstance(entry, Table):
         size = v.spaces.geometry.sizes[level]

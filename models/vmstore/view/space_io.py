@@ -1,6 +1,5 @@
 """Rules of the ops that make readers and writers of user memory."""
 
-from vmstore.arch import PAGE_SIZE
 from vmstore.ops.space_io import VsReader, VsReaderWriter, VsWriter
 from vmstore.outcome import ACCESS_DENIED, OK, Outcome
 from vmstore.view.lending import Kind, judge, register
@@ -29,7 +28,7 @@ def _new(
     spaces = v.spaces
     here = spaces.roots.get(spaces.cpu, spaces.kernel_root)
     is_active = here == spaces.vm_spaces[op.vs].tree.root.page
-    fits = op.va + op.len <= spaces.geometry.user_end - PAGE_SIZE
+    fits = op.va + op.len <= spaces.geometry.io_end
     allowed = OK if is_active and fits else ACCESS_DENIED
     if out is OK and allowed is OK:
         for kind, handle in made.items():

@@ -2,9 +2,7 @@
 
 from typing import Final
 
-from vmstore.arch import U64_MASK
 from vmstore.geometry import Config, config, geometry
-from vmstore.outcome import Unwinding
 from vmstore.owner import SlotOwner
 from vmstore.store import VmStore
 from vmstore.view.tables import Entry, Leaf, Place, Pool, Table, Tree
@@ -15,12 +13,16 @@ HELD: Final = -2  # of a touched table: who holds it, and whether it is cut out
 
 
 class Queue:
-    """Flushes that wait as (start, pages), everything once `is_all`; `kept` pages wait as well."""
+    """Flushes that wait as (start, pages), everything once `is_all`; `kept` pages wait as well.
 
-    __slots__ = ("is_all", "kept", "spans")
+    `amount` is how much waits: pages, or requests where these are counted.
+    """
+
+    __slots__ = ("amount", "is_all", "kept", "spans")
 
     def __init__(self) -> None:
         self.spans: list[tuple[int, int]] = []
+        self.amount = 0
         self.is_all = False
         self.kept: list[SlotOwner] = []
 
@@ -81,20 +83,25 @@ class Spaces:
 
     `touched` is the footprint of the step; `tables` maps a page to the live table on it; `roots`
     and `active` say what each CPU runs; `waiting` are batches of pages whose references end with
-    the grace period.
+    the grace period. The flags are variants.
     """
 
     __slots__ = (
         "active",
         "config_shape",
+        "counts_requests",
         "cpu",
         "cpus",
         "cursors",
         "defers",
         "geometry",
+        "jumps_from_end",
         "kernel_root",
+        "maps_at_guard",
         "pool",
         "ptcursors",
+        "queries_clone",
+        "replaces_mappings",
         "roots",
         "tables",
         "touched",
@@ -112,6 +119,11 @@ class Spaces:
         self.kernel_root = world.frames
         self.work_limit = world.entries * (world.pt_frames + world.levels)
         self.defers = world.rcu == "deferred"
+        self.replaces_mappings = world.variant("map_over") == "replaces"
+        self.maps_at_guard = world.variant("map_level") == "up-to-guard"
+        self.queries_clone = world.variant("query_item") == "clones"
+        self.jumps_from_end = world.variant("jump_from_end") == "allowed"
+        self.counts_requests = world.variant("flush_limit") == "requests"
         self.waiting: list[list[SlotOwner]] = []
         self.cpu = 0
         self.touched = Touched()
@@ -193,15 +205,6 @@ class Spaces:
             child.entries[part] = leaf._replace(paddr=leaf.paddr + part * size)
         self.write(table, index, child)
         return child
-
-    def slot_end(self, start: int, size: int, *, debug: bool) -> int:
-        """Return where an entry ends. Errors: debug panic at 2^64; a release build wraps."""
-        end = start + size
-        if end > U64_MASK:
-            if debug:
-                raise Unwinding("overflow")
-            end &= U64_MASK
-        return end
 
 
 def leaf_error(spaces: Spaces, paddr: int, level: int, cache: str) -> str | None:

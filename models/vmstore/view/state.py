@@ -1,9 +1,18 @@
 """The view: what each page carries, the lists as plain sequences, the events to be seen."""
 
-from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE
+from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, U64_MASK
 from vmstore.cells import NONE
 from vmstore.exec.machine import Event
-from vmstore.outcome import IN_USE, NOT_ALIGNED, OUT_OF_BOUND, UNIQUE, UNUSED, Err, PoweredOff
+from vmstore.outcome import (
+    IN_USE,
+    NOT_ALIGNED,
+    OUT_OF_BOUND,
+    UNIQUE,
+    UNUSED,
+    Err,
+    PoweredOff,
+    Unwinding,
+)
 from vmstore.owner import SlotOwner
 from vmstore.store import VmStore
 from vmstore.view.contents import Contents
@@ -101,6 +110,13 @@ class View:
         self.events: list[Event] = []
         self.touched_lists: list[ListView] = []
         self.touched_cursors: list[int] = []
+
+    def add(self, address: int, length: int) -> int:
+        """Return where a range ends. Errors: debug panic beyond 64 bits; a release build wraps."""
+        end = address + length
+        if end > U64_MASK and self.debug:
+            raise Unwinding("overflow")
+        return end & U64_MASK
 
     def claim_error(self, paddr: int) -> Err | None:
         """Return why the page at `paddr` cannot be claimed as unused, None if it can."""

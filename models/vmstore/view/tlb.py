@@ -12,8 +12,8 @@ from vmstore.owner import SlotOwner
 from vmstore.view.spaces import Queue, SpaceView
 from vmstore.view.state import View
 
-LIMIT: Final = 32  # pages; so many are flushed as everything
-EVERYTHING: Final = (0, LIMIT)
+LIMIT: Final = 32  # so many pages are flushed as everything; in a variant, one request more
+EVERYTHING: Final = (0, 0)  # the span of a request for everything
 
 
 def page_span(v: View, va: int) -> tuple[int, int]:
@@ -24,34 +24,40 @@ def page_span(v: View, va: int) -> tuple[int, int]:
     word = va | 1
     if word == U64_MASK:
         return EVERYTHING
-    if v.asserts and word % PAGE_SIZE >= LIMIT:
+    if v.asserts and word % PAGE_SIZE >= LIMIT + v.spaces.counts_requests:
         raise Unwinding("flush-op-page-count")
     return word & ~0x3F, word & 0x3F
 
 
-def range_span(start: int, end: int) -> tuple[int, int]:
+def range_span(v: View, start: int, end: int) -> tuple[int, int]:
     """Return the span of a range. Errors: panic where an end is unaligned, where it is empty."""
     if start % PAGE_SIZE or end % PAGE_SIZE:
         raise Unwinding("range-unaligned")
     if start >= end:
         raise Unwinding("range-empty")
-    return start, min((end - start) // PAGE_SIZE, LIMIT)
+    pages = (end - start) // PAGE_SIZE
+    return EVERYTHING if pages >= LIMIT + v.spaces.counts_requests else (start, pages)
 
 
-def add(queue: Queue, span: tuple[int, int], kept: SlotOwner | None = None) -> None:
+def add(v: View, queue: Queue, span: tuple[int, int], kept: SlotOwner | None = None) -> None:
     """Let a flush wait, and `kept` with it."""
     if kept is not None:
         queue.kept.append(kept)
+    if queue.is_all:
+        return
     queue.spans.append(span)
-    if queue.is_all or sum(pages for _, pages in queue.spans) >= LIMIT:
+    queue.amount += 1 if v.spaces.counts_requests else span[1]
+    if span == EVERYTHING or queue.amount >= LIMIT + v.spaces.counts_requests:
         queue.is_all = True
+        queue.amount = 0
         queue.spans.clear()
 
 
 def dispatch(v: View, space: SpaceView, queue: Queue) -> None:
     """Flush where the space is active, other CPUs first; then let go of what was kept.
 
-    Each other CPU holds on to what was kept for as long as its own flush takes.
+    Each other CPU holds on to what was kept for as long as its own flush takes; 32 requests, which
+    only fit where requests are counted, are everything there.
     Errors: abort where one more reference on it is too many.
     """
     if not queue.spans and not queue.is_all:
@@ -64,18 +70,22 @@ def dispatch(v: View, space: SpaceView, queue: Queue) -> None:
         owner.deferred += 1
     for cpu in others:
         v.events.append(("ipi", here, cpu))
-        _show(v, cpu, queue)
+        _flush(v, cpu, queue, is_all=queue.is_all or len(queue.spans) == LIMIT)
         if queue.kept:
             v.let_go(list(queue.kept))
     if here in space.active_on:
-        _show(v, here, queue)
+        _flush(v, here, queue, is_all=queue.is_all)
     forget(v, queue)
 
 
-def _show(v: View, cpu: int, queue: Queue) -> None:
-    if queue.is_all:
+def _flush(v: View, cpu: int, queue: Queue, *, is_all: bool) -> None:
+    tlb = v.store.tlb_model
+    if is_all:
         v.events.append(("tlb_all", cpu))
+        tlb.flush_all(cpu)
+        return
     for start, pages in queue.spans:
+        tlb.flush(cpu, start, pages)
         if pages == 1:
             v.events.append(("tlb_addr", cpu, start))
         else:
@@ -85,6 +95,7 @@ def _show(v: View, cpu: int, queue: Queue) -> None:
 def forget(v: View, queue: Queue) -> None:
     """Empty the queue without a flush; what was kept is let go of as one batch."""
     kept, queue.kept = queue.kept, []
+    queue.amount = 0
     queue.spans.clear()
     queue.is_all = False
     if kept:

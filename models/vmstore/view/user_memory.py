@@ -1,7 +1,7 @@
 """Which physical address an address of the user means on the current CPU."""
 
+from vmstore.view.page_table import translation
 from vmstore.view.state import View
-from vmstore.view.tables import Leaf, Table
 
 READABLE, WRITABLE = 1, 2  # flags of a mapping
 
@@ -13,14 +13,10 @@ def physical(v: View, va: int, *, want_write: bool) -> int | None:
     mapping must allow reading, and writing if that is wanted, and lie in memory.
     """
     spaces = v.spaces
-    g = spaces.geometry
-    entry: Table | Leaf | None = spaces.tables.get(spaces.roots.get(spaces.cpu, spaces.kernel_root))
-    size = 0
-    while isinstance(entry, Table):
-        size = g.sizes[entry.level]
-        entry = entry.entries.get(g.index(va, entry.level))
-    if entry is None:
+    root = spaces.tables.get(spaces.roots.get(spaces.cpu, spaces.kernel_root))
+    found = translation(v, root, va)
+    if found is None:
         return None
+    paddr, leaf = found
     needed = READABLE | WRITABLE if want_write else READABLE
-    paddr = entry.paddr + va % size
-    return paddr if entry.prop[0] & needed == needed and paddr < v.max_paddr else None
+    return paddr if leaf.prop[0] & needed == needed and paddr < v.max_paddr else None

@@ -36,7 +36,7 @@ from vmstore.view.page_table import map_item
 from vmstore.view.predict import predicted
 from vmstore.view.spaces import Queue, SpaceCursor
 from vmstore.view.state import View
-from vmstore.view.tables import Leaf, Place, Table, shown, small_pages, tracked
+from vmstore.view.tables import Leaf, Place, Prop, Table, shown, small_pages, tracked
 from vmstore.view.walk import close_place, look, move, open_place, search, span
 
 PRIV_USER = 0x01
@@ -97,6 +97,9 @@ def _item(v: View, leaf: Leaf) -> dict[str, object]:
     if owner is None:
         return {"kind": "iomem", "paddr": leaf.paddr, "prop": shown(leaf.prop)}
     count = owner.references()
+    if v.spaces.queries_clone:
+        v.check_room(owner)
+        count += 1
     if v.asserts and count >= v.rc_max:
         raise Unwinding("ref-count-saturated")
     return {"kind": "ram", "paddr": leaf.paddr, "rc": count, "prop": shown(leaf.prop)}
@@ -131,8 +134,17 @@ def cursor_map(v: View, op: CursorMap) -> Outcome:
     if kind not in UNTYPED_KINDS:
         return NOT_UNTYPED
     paddr = v.store.extract_frame(op.frame).index * PAGE_SIZE
-    map_item(v, c.place, paddr, 1, (op.flags, op.cache, PRIV_USER), tracked=True)
+    _map(v, c, c.queue, paddr, (op.flags, op.cache, PRIV_USER), is_frame=True)
     return OK
+
+
+def _map(v: View, c: SpaceCursor, queue: Queue, paddr: int, prop: Prop, *, is_frame: bool) -> None:
+    """One more mapping; what it replaces is flushed, and let go of after that."""
+    replaced = map_item(v, c.place, paddr, 1, prop, tracked=is_frame)
+    if replaced is not None:
+        assert isinstance(replaced.entry, Leaf), "a table stands where a page of level 1 goes"
+        tlb.add(v, queue, (replaced.va, 1), tracked(v.store, replaced.entry))
+        tlb.dispatch(v, c.space, queue)
 
 
 @predicted
@@ -146,20 +158,14 @@ def cursor_map_iomem(v: View, op: CursorMapIomem) -> Outcome:
         raise Unwinding("len-unaligned")
     if op.offset >= op.size:
         return OK
-    first = _sum(v, op.paddr, op.offset)
+    first = v.add(op.paddr, op.offset)
     last = min(op.size - op.offset, op.len)
-    last = _sum(v, first, last)
+    last = v.add(first, last)
     for paddr in range(first, last, PAGE_SIZE):
-        map_item(v, c.place, paddr, 1, (op.flags, op.cache, PRIV_USER), tracked=False)
+        _map(v, c, c.queue, paddr, (op.flags, op.cache, PRIV_USER), is_frame=False)
     if (op.paddr, op.size) not in c.space.iomems:
         c.space.iomems.append((op.paddr, op.size))
     return OK
-
-
-def _sum(v: View, start: int, length: int) -> int:
-    if start + length > U64_MASK and v.debug:
-        raise Unwinding("overflow")
-    return start + length & U64_MASK
 
 
 @predicted
@@ -169,7 +175,7 @@ def cursor_find_iomem(v: View, op: CursorFindIomem) -> Outcome:
     if c.queue is None:
         return WRONG_TYPE
     for paddr, size in c.space.iomems:
-        if paddr <= op.paddr < _sum(v, paddr, size):
+        if paddr <= op.paddr < v.add(paddr, size):
             return Ok({"iomem": {"paddr": paddr, "size": size}, "offset": op.paddr - paddr})
     return Ok({"iomem": None})
 
@@ -181,18 +187,18 @@ def cursor_unmap(v: View, op: CursorUnmap) -> Outcome:
     place, queue = c.place, c.queue
     if queue is None:
         return WRONG_TYPE
-    end = _sum(v, place.va, op.len)
+    end = v.add(place.va, op.len)
     unmapped = 0
     while cut := take(v, place, (end - place.va) & U64_MASK):
         va, level, entry = cut
         if isinstance(entry, Table):
             unmapped += small_pages(entry)
-            whole = tlb.range_span(va, va + v.spaces.geometry.sizes[level])
-            tlb.add(queue, whole, v.store.owner(entry.page))
+            whole = tlb.range_span(v, va, va + v.spaces.geometry.sizes[level])
+            tlb.add(v, queue, whole, v.store.owner(entry.page))
         else:
             owner = tracked(v.store, entry)
             unmapped += owner is not None
-            tlb.add(queue, (va, 1), owner)
+            tlb.add(v, queue, (va, 1), owner)
     tlb.dispatch(v, c.space, queue)
     return Ok({"unmapped": unmapped})
 
@@ -214,11 +220,11 @@ def cursor_flusher_issue(v: View, op: CursorFlusherIssue) -> Outcome:
     if queue is None:
         return WRONG_TYPE
     if op.kind == "range":
-        tlb.add(queue, tlb.range_span(op.va, op.end))
+        tlb.add(v, queue, tlb.range_span(v, op.va, op.end))
     elif op.kind == "all":
-        tlb.add(queue, tlb.EVERYTHING)
+        tlb.add(v, queue, tlb.EVERYTHING)
     elif not queue.is_all:  # a request that everything covers is not looked at
-        tlb.add(queue, tlb.page_span(v, op.va))
+        tlb.add(v, queue, tlb.page_span(v, op.va))
     return OK
 
 

@@ -68,6 +68,7 @@ def vmspace_activate(v: View, op: VmspaceActivate) -> Outcome:
     left.links -= 1
     v.store.touch(left)
     v.events.append(("cr3", here, f"vs{space.number}"))
+    v.store.tlb_model.flush_all(here)
     v.retire_if_last(left)
     return OK
 

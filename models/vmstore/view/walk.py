@@ -101,7 +101,7 @@ def span(v: View, place: Place) -> tuple[int, int]:
     """Return the range of the current entry. Errors: debug panic at 2^64."""
     size = v.spaces.geometry.sizes[place.level]
     start = place.va & -size
-    return start, v.spaces.slot_end(start, size, debug=v.debug)
+    return start, v.add(start, size)
 
 
 def go_on(v: View, place: Place) -> None:
@@ -174,11 +174,13 @@ def move(v: View, place: Place, va: int) -> bool:
     if not place.start <= va < place.end:
         return False
     sizes, guard = v.spaces.geometry.sizes, place.guard.level
-    if place.va == place.end:
+    if place.va == place.end and v.spaces.jumps_from_end:
         place.level = guard
-    while place.level < guard and (place.va ^ va) & -sizes[place.level + 1]:
-        place.level += 1
-    if not place.start <= place.va <= place.end and (place.va ^ va) & -sizes[guard + 1]:
-        raise Unwinding("level-at-guard" if v.asserts else "level-popped-too-high")
+    else:
+        while place.level < guard and (place.va ^ va) & -sizes[place.level + 1]:
+            place.level += 1
+        if (place.va ^ va) & -sizes[guard + 1]:
+            is_seen = v.asserts or not v.spaces.jumps_from_end
+            raise Unwinding("level-at-guard" if is_seen else "level-popped-too-high")
     place.va = va
     return True
