@@ -211,12 +211,20 @@ def test_an_agent_that_is_never_ready_is_a_usage_error(
 def test_a_command_that_cannot_be_started_is_a_usage_error(
     sut: str, words: str, trace: Path, vmfuzz: Vmfuzz
 ) -> None:
-    for command in (("fuzz", "--steps", "10"), ("replay", trace), ("minimize", trace)):
-        done = vmfuzz(*command, "--sut", sut)
+    done = vmfuzz("replay", trace, "--sut", sut)
+
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "\x01" not in done.stderr
+
+
+def test_every_command_that_drives_an_agent_says_so(trace: Path, vmfuzz: Vmfuzz) -> None:
+    vectors = EXAMPLE.parents[2] / "corpora" / "vectors"
+    for command in (("fuzz",), ("minimize", trace), ("conformance", vectors), ("bench", "live")):
+        done = vmfuzz(*command, "--sut", "no-such-command-anywhere --x")
 
         assert done.returncode == 2
-        assert words in done.stderr
-        assert "\x01" not in done.stderr
+        assert "'no-such-command-anywhere': no such command" in done.stderr
 
 
 def test_stderr_is_kept_with_the_finding_and_its_flood_bounded(
@@ -242,17 +250,14 @@ def test_stderr_is_kept_with_the_finding_and_its_flood_bounded(
 
 
 def test_an_agent_that_closes_its_stdin_is_found_out_though_it_lives(
-    agent: Callable[[str], str], tmp_path: Path, vmfuzz: Vmfuzz
+    agent: Callable[[str], str], trace: Path, tmp_path: Path, vmfuzz: Vmfuzz
 ) -> None:
-    long = tmp_path / "long.trace"
-    steps = "".join(f"f{i} = frame_from_in_use(paddr=0x0)\n" for i in range(1, 40_000))
-    long.write_text(f"#vmfuzz-trace 1\nworld\nf0 = frame_from_unused(paddr=0x0)\n{steps}")
     command = agent("""
         raw(json.dumps({"ready": {"build": "debug", "world": WORLD}}) + "\\n")
         os.close(0)
         time.sleep(60)
     """)
-    done = vmfuzz("replay", long, "--sut", command, "--sut-timeout", "2s")
+    done = vmfuzz("replay", trace, "--sut", command, "--sut-timeout", "9s")
 
     assert done.returncode == 1
     assert "closed its stdin" in done.stdout

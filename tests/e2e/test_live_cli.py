@@ -220,7 +220,7 @@ def rust_agent(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 def test_the_rust_agent_agrees_with_the_model(
     vmfuzz: Vmfuzz, rust_agent: Callable[[str], Path]
 ) -> None:
-    done = vmfuzz("fuzz", "--sut", rust_agent(""), "--steps", "60000")
+    done = vmfuzz("fuzz", "--sut", rust_agent(""), "--steps", "20000")
 
     assert done.returncode == 0, done.stdout
     assert "ops that succeeded: 34 of 34" in done.stdout

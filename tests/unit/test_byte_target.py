@@ -78,7 +78,7 @@ def test_a_finding_behind_a_step_that_could_not_run_counts_in_a_campaign(
         def run(self, plan: Plan, *_: object) -> list[Found]:
             return [Found(finding, tested.trace(data, plan.faults), self.name)]
 
-    monkeypatch.setattr("vmfuzz.campaign.engine", lambda _name: OneFinding())
+    monkeypatch.setattr("vmfuzz.campaign.engine", lambda _name, **_where: OneFinding())
     campaign = Campaign()
     run_campaign(campaign, Plan(steps=1, faults=(fault,)), ["one"])
 

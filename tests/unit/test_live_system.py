@@ -267,7 +267,7 @@ def test_an_op_that_is_refused_is_not_generated_again(
     log = tmp_path / "log"
     system = agent(answering(log))
     campaign = Campaign()
-    run_campaign(campaign, Plan(steps=20_000, live=system), ["swarm"])
+    run_campaign(campaign, Plan(steps=6_000, live=system), ["swarm"])
     known = {"frame_from_unused", "frame_from_in_use", "frame_clone", "frame_drop"}
     refused: set[str] = set()
 
@@ -277,7 +277,7 @@ def test_an_op_that_is_refused_is_not_generated_again(
         refused |= set([name for name in asked.split() if name not in known][:1])
     assert refused == system.vocabulary.refusals.keys()
     assert set(system.vocabulary.refusals.values()) == {1}
-    assert len(refused) > 10
+    assert len(refused) > 5
 
 
 def test_an_op_that_is_refused_now_and_then_stays(
@@ -292,7 +292,7 @@ def test_an_op_that_is_refused_now_and_then_stays(
     )
     system = agent(body)
     campaign = Campaign()
-    run_campaign(campaign, Plan(steps=20_000, live=system), ["swarm"])
+    run_campaign(campaign, Plan(steps=5_000, live=system), ["swarm"])
     (progress,) = campaign.progress.values()
 
     assert not campaign.findings
