@@ -183,7 +183,13 @@ NEVER_READY = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", NEVER_READY)
+SILENT = "it says nothing"  # which takes the 10 s that any agent has
+
+
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, marks=[pytest.mark.slow] if c == SILENT else []) for c in NEVER_READY],
+)
 def test_an_agent_that_is_never_ready_is_a_usage_error(
     case: str, agent: Callable[[str], str], vmfuzz: Vmfuzz, tmp_path: Path
 ) -> None:

@@ -230,7 +230,9 @@ def test_the_rust_agent_agrees_with_the_model(
     ("feature", "clause", "op"),
     [
         ("bug-rollback", "DIVERGE.slots", "segment_from_unused"),
-        ("bug-try-unique", "DIVERGE.out", "unique_try_from_shared"),
+        pytest.param(
+            "bug-try-unique", "DIVERGE.out", "unique_try_from_shared", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_its_planted_bugs_are_found_and_minimized(
