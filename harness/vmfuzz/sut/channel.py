@@ -153,9 +153,9 @@ class Channel:
 
     def _silent(self, seconds: float) -> AgentFailure:
         if self.partial:
-            text = f"sent {len(self.partial):,} bytes without an end of line in {seconds:g} s"
+            text = f"sent {len(self.partial):,} bytes without an end of line in {seconds:.3g} s"
         else:
-            text = f"said nothing for {seconds:g} s"
+            text = f"said nothing for {seconds:.3g} s"
         return AgentFailure("HANG", text)
 
     def _gone(self) -> AgentFailure:
