@@ -1,0 +1,146 @@
+"""Calls as a running state makes them: values from the footprint of a step, never a copy of all.
+
+The memory half of a slot is read from the machine, the ghost half from the view.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from vmstore.contracts.call import Call
+from vmstore.contracts.values import (
+    NO_PATHS,
+    CursorValue,
+    LeafValue,
+    NodeValue,
+    OwnerValue,
+    SlotValue,
+    StoreValue,
+    TreeValue,
+    VmIoValue,
+    pristine,
+)
+from vmstore.ops import Op
+from vmstore.outcome import Outcome
+from vmstore.spaces import CursorEntry
+from vmstore.step import State
+from vmstore.view.tables import Place, Table
+
+
+class SlotMap(dict[int, SlotValue]):
+    """The slots that differ from what boot left; any other index is pristine."""
+
+    def __missing__(self, index: int) -> SlotValue:
+        return pristine(index)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether every slot is the same, however many of them are listed."""
+        if not isinstance(other, SlotMap):
+            return NotImplemented
+        return all(self[index] == other[index] for index in self.keys() | other.keys())
+
+    __hash__ = None  # a map of values, compared but no key itself
+
+
+class Observer:
+    """Follows one state: `after` gives the call that the last step was.
+
+    Requires: one `after` for every step that the state made, with its op and outcome, before the
+    next step begins. Effect: none on the state, but that slots it looks at are booted.
+    """
+
+    __slots__ = ("last", "slots", "state")
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        world = state.world
+        kernel = range(world.frames, world.frames + world.kernel_nodes)
+        self.slots = SlotMap((index, self._slot(index)) for index in kernel)
+        self.last = self._read(self.slots, {})
+
+    def after(self, op: Op, outcome: Outcome) -> Call:
+        """Return the step that was just made as a call."""
+        state, old = self.state, self.last
+        touched = {owner.index for owner in state.view.store.touched}
+        touched.update(record[0].index for record in state.machine.cells.journal)
+        moved: dict[int, SlotValue] = {}
+        for index in sorted(touched):
+            value = self._slot(index)
+            if value != old.slots[index]:
+                moved[index] = value
+        slots = SlotMap({**self.slots, **moved}) if moved else self.slots
+        self.slots = slots
+        self.last = self._read(slots, old.cursors)
+        return Call(state.world, op, outcome, old, self.last, tuple(moved))
+
+    def everything(self) -> StoreValue:
+        """Return the present store, read whole: what `last` must be equal to."""
+        known = self.state.machine.cells.slots.keys() | self.state.view.store.owners.keys()
+        return self._read(SlotMap((index, self._slot(index)) for index in sorted(known)), None)
+
+    def _slot(self, index: int) -> SlotValue:
+        slot = self.state.machine.cells.slot(index)
+        owner = self.state.view.store.owner(index)
+        return SlotValue(
+            slot.ref_count,
+            slot.stored,
+            slot.vtable,
+            slot.in_list,
+            owner.usage,
+            frozenset(owner.paths) if owner.paths else NO_PATHS,
+            owner.slot_vaddr,
+            owner.parked,
+            owner.obligations,
+        )
+
+    def _read(self, slots: SlotMap, known: Mapping[int, CursorValue] | None) -> StoreValue:
+        """Return the store with `slots`; cursors are `known` where the step touched no table."""
+        view = self.state.view
+        store, held = view.store, view.spaces.cursors
+        if known is None or view.spaces.touched.is_used or known.keys() != held.keys():
+            sizes = view.spaces.geometry.sizes
+            known = {c: _cursor(store.cursors[c], held[c].place, sizes) for c in held}
+        cached = frozenset(
+            (cpu, page, found.paddr)
+            for cpu, pages in store.tlb_model.mappings.items()
+            for page, found in pages.items()
+        )
+        return StoreValue(
+            slots,
+            dict(store.frames),
+            dict(store.segments),
+            dict(store.unique_frames),
+            {vs: entry.is_active for vs, entry in store.vm_spaces.items()},
+            known,
+            {
+                vio: VmIoValue(e.vm_space, e.kind, e.vaddr, e.length, OwnerValue.of(e.owner))
+                for vio, e in store.vm_ios.items()
+            },
+            cached,
+        )
+
+
+def _cursor(entry: CursorEntry, place: Place, sizes: Sequence[int]) -> CursorValue:
+    guard = place.guard.level
+    tree = tree_of(place.guard, sizes)
+    asked = (entry.vm_space, entry.kind, entry.start, entry.end)
+    return CursorValue(*asked, place.va, place.level, guard, place.level > guard, tree)
+
+
+def tree_of(guard: Table, sizes: Sequence[int]) -> TreeValue:
+    """Return what hangs below a table, itself included, in address order."""
+    leaves: list[LeafValue] = []
+    nodes: list[NodeValue] = []
+    _walk(guard, sizes, leaves, nodes)
+    return TreeValue(tuple(leaves), tuple(nodes))
+
+
+def _walk(
+    table: Table, sizes: Sequence[int], leaves: list[LeafValue], nodes: list[NodeValue]
+) -> None:
+    is_locked = table.holder is not None
+    nodes.append(NodeValue(table.at, table.page, table.level, len(table.entries), is_locked))
+    size = sizes[table.level]
+    for index, entry in sorted(table.entries.items()):
+        if isinstance(entry, Table):
+            _walk(entry, sizes, leaves, nodes)
+        else:
+            leaves.append(LeafValue((table.page, index), entry.paddr, size, entry.is_tracked))
