@@ -1,0 +1,158 @@
+"""What an audit came to: one row per clause and profile, per search and per probe."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from vmfuzz.audit.campaign import Audited, Evidence
+from vmfuzz.audit.probes import PROBES
+from vmfuzz.audit.questions import questions
+from vmfuzz.audit.search import ask
+from vmfuzz.trace_text import format_trace
+from vmstore.contracts.registry import ContractClause
+from vmstore.contracts.suspects import SUSPECTS
+
+Status = Literal["holds", "violated", "unsatisfiable", "not-reached"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One clause under one profile, or a question or probe, which have no profile.
+
+    `ax` is the suspect that expects it to fail. `is_news` says that the status is not what is
+    known: a violation that nobody suspects, or a suspect that is none. `evaluated` counts calls,
+    the states tried for a question; `nonvacuous` those to which it applied.
+    """
+
+    id: str
+    op: str
+    ax: str | None
+    profile: str | None
+    text: str
+    source: str
+    status: Status
+    evaluated: int
+    nonvacuous: int
+    evidence: Evidence | None = None
+    witness: str | None = None
+
+    @property
+    def is_news(self) -> bool:
+        """Whether this is a finding of the audit."""
+        if self.status in {"violated", "unsatisfiable"}:
+            return self.ax is None
+        return self.status == "holds" and self.ax is not None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the row as it is documented."""
+        row: dict[str, Any] = {
+            "id": self.id,
+            "op": self.op,
+            "ax": self.ax,
+            "profile": self.profile,
+            "status": self.status,
+            "evaluated": self.evaluated,
+            "nonvacuous": self.nonvacuous,
+        }
+        if self.evidence is not None:
+            row["trace"] = format_trace(self.evidence.trace)
+        if self.witness is not None:
+            row["witness"] = self.witness
+        return row
+
+
+def clause_rows(audited: Audited) -> list[Row]:
+    """Return a row per clause, in registration order, and one per finding that is no clause."""
+    rows = [_clause_row(audited, clause) for clause in audited.clauses]
+    known = {clause.id for clause in audited.clauses}
+    for name, evidence in audited.evidence.items():
+        if name not in known:
+            found = evidence.finding
+            rows.append(
+                Row(name, found.op, None, audited.profile, found.text, found.source, "violated",
+                    0, 0, evidence, found.witness)
+            )  # fmt: skip
+    return rows
+
+
+def _clause_row(audited: Audited, clause: ContractClause) -> Row:
+    evaluated, nonvacuous, violated = audited.counts.get(clause.id, (0, 0, 0))
+    evidence = audited.evidence.get(clause.id)
+    status: Status = "violated" if evidence else "holds" if nonvacuous else "not-reached"
+    if evidence is not None:  # a recorded trace counts as a call
+        evaluated, nonvacuous = max(1, evaluated), max(1, nonvacuous)
+    return Row(
+        clause.id,
+        clause.op,
+        clause.known.get(audited.profile),
+        audited.profile,
+        clause.text,
+        clause.source,
+        status,
+        evaluated,
+        nonvacuous,
+        evidence,
+        evidence.finding.witness if evidence else None,
+    )
+
+
+def search_rows(wanted: Iterable[str] | None = None) -> list[Row]:
+    """Ask every question; `wanted` are the ids to keep, None for all."""
+    rows = []
+    for question in questions():
+        if wanted is not None and question.id not in wanted:
+            continue
+        answer = ask(question)
+        status: Status = "unsatisfiable" if answer.witness else "holds"
+        if not answer.scenes:
+            status = "not-reached"
+        witness = answer.witness
+        if witness and answer.conflict:
+            witness += f": no state meets {', '.join(answer.conflict)}"
+        rows.append(
+            Row(question.id, question.op, question.ax, None, question.text, question.source,
+                status, answer.states, answer.scenes, None, witness)
+        )  # fmt: skip
+    return rows
+
+
+def probe_rows(wanted: Iterable[str] | None = None) -> list[Row]:
+    """Try every probe; `wanted` are the ids to keep, None for all."""
+    rows = []
+    for probe in PROBES:
+        if wanted is not None and probe.id not in wanted:
+            continue
+        witness = probe.witness()
+        status: Status = "violated" if witness else "holds"
+        rows.append(
+            Row(probe.id, "ghost", probe.ax, None, probe.text, probe.source, status, 1, 1, None,
+                witness)
+        )  # fmt: skip
+    return rows
+
+
+def confirmed(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Return the suspects that some row confirms, each with those rows, by id."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.ax is not None and row.status in {"violated", "unsatisfiable"}:
+            found.setdefault(row.ax, []).append(row)
+    return dict(sorted(found.items()))
+
+
+def unconfirmed(rows: Iterable[Row]) -> dict[str, str]:
+    """Return every suspect that no row confirms, with the reason."""
+    rows = list(rows)
+    known = confirmed(rows)
+    reasons: dict[str, str] = {}
+    for suspect in SUSPECTS:
+        if suspect.id in known:
+            continue
+        tried = [row for row in rows if row.ax == suspect.id]
+        if suspect.reason:
+            reasons[suspect.id] = suspect.reason
+        elif any(row.status == "holds" for row in tried):
+            reasons[suspect.id] = "looked for, and it holds: " + ", ".join(r.id for r in tried)
+        else:
+            reasons[suspect.id] = "not reached" if tried else "no clause was chosen that shows it"
+    return reasons

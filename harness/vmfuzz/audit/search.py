@@ -1,0 +1,144 @@
+"""Is a contract satisfiable? Tiny states before a call, and every small state after it.
+
+A question is a set of contract clauses, a scene maker and, where doing nothing would satisfy the
+clauses, what the call is to have done. For each scene every state of a small domain is tried as the
+state after the call; a scene without any is the witness that the contract cannot be met there.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Final
+
+from vmstore.arch import REF_COUNT_UNIQUE, REF_COUNT_UNUSED
+from vmstore.contracts.call import Call
+from vmstore.contracts.registry import ContractClause
+from vmstore.contracts.slot_inv import broken, region_inv
+from vmstore.contracts.values import NO_PATHS, SlotValue, StoreValue
+from vmstore.ops import Op
+from vmstore.outcome import Outcome
+from vmstore.owner import EntryAt, Usage
+from vmstore.world import World
+
+# Four pages, tables of two entries: the smallest machine in which a huge page has two pages.
+TINY: Final = World(frames=4, pt_frames=0, cpus=1, levels=2, entries=2, rc_max=3)
+TABLE: Final = 9  # the page of the table whose entries the paths name
+PATHS: Final[tuple[EntryAt, ...]] = ((TABLE, 0), (TABLE, 1))
+_COUNTS: Final = (REF_COUNT_UNUSED, REF_COUNT_UNIQUE, 0, 1, 2, 3)
+_USAGES: Final[tuple[Usage, ...]] = ("Unused", "Frame", "PageTable", "MMIO")
+_PATH_SETS: Final = (NO_PATHS, *(frozenset({p}) for p in PATHS), frozenset(PATHS))
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A state before a call, the call, and what the store's registries are after it.
+
+    `after` are the candidates for the store after the call, with slots still as before; `slots`
+    those that the call may change.
+    """
+
+    text: str
+    old: StoreValue
+    op: Op
+    outcome: Outcome
+    after: tuple[StoreValue, ...]
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Can a call meet its contract? `wants` is what the call is to have done besides.
+
+    `op` is the store's operation, `ax` the suspect that says no.
+    """
+
+    id: str
+    op: str
+    text: str
+    clauses: tuple[ContractClause, ...]
+    scenes: Callable[[], Iterator[Scene]]
+    ax: str | None = None
+    wants: Callable[[Call], bool] = lambda _: True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a search came to: scenes and states tried, the scene without an allowed state, if any.
+
+    `conflict` names the clauses that no state met together with the others.
+    """
+
+    scenes: int
+    states: int
+    witness: str | None
+    conflict: tuple[str, ...] = ()
+
+
+def ask(question: Question) -> Answer:
+    """Search every scene; stop at the first that no state after the call satisfies."""
+    scenes = states = 0
+    for scene in question.scenes():
+        if not _is_required(question, scene):
+            continue
+        scenes += 1
+        tried, conflict = _try_all(question, scene)
+        states += tried
+        if conflict is not None:
+            return Answer(scenes, states, scene.text, conflict)
+    return Answer(scenes, states, None)
+
+
+def _is_required(question: Question, scene: Scene) -> bool:
+    """Return whether the scene meets what the contract requires."""
+    call = Call(TINY, scene.op, scene.outcome, scene.old, scene.old, ())
+    return all(c.holds(call) for c in question.clauses if c.kind in {"REQ", "PRE"} and c.when(call))
+
+
+def _try_all(question: Question, scene: Scene) -> tuple[int, tuple[str, ...] | None]:
+    """Return how many states were tried, and the clauses in conflict if none was allowed."""
+    clauses = [c for c in question.clauses if c.kind not in {"REQ", "PRE"}]
+    is_sound = any(c.holds is region_inv for c in clauses)
+    domains = [_values(scene.old.slots[index], is_sound) for index in scene.slots]
+    tried, refused = 0, dict.fromkeys((c.id for c in clauses), 0)
+    for after in scene.after:
+        for values in product(*domains):
+            tried += 1
+            call = _call(scene, after, values)
+            failing = _first_false(clauses, call)
+            if failing is None and question.wants(call):
+                return tried, None
+            if failing is not None:
+                refused[clauses[0].id if failing == 0 else clauses[failing].id] += 1
+                if failing > 0:  # what refused one state refuses its neighbour: ask it first
+                    clauses.insert(0, clauses.pop(failing))
+    return tried, tuple(sorted(clause for clause, times in refused.items() if times))
+
+
+def _first_false(clauses: list[ContractClause], call: Call) -> int | None:
+    for position, clause in enumerate(clauses):
+        if clause.when(call) and not clause.holds(call):
+            return position
+    return None
+
+
+def _call(scene: Scene, after: StoreValue, values: tuple[SlotValue, ...]) -> Call:
+    old = scene.old.slots
+    moved = {i: v for i, v in zip(scene.slots, values, strict=True) if v != old[i]}
+    new = replace(after, slots={**old, **moved})
+    return Call(TINY, scene.op, scene.outcome, scene.old, new, tuple(sorted(moved)))
+
+
+def _values(old: SlotValue, is_sound: bool) -> list[SlotValue]:
+    """Return what a slot may be after a call, the same as before first.
+
+    With `is_sound` only what the region's invariant allows, which every clause set then asks for.
+    """
+    found = [old] if not is_sound or (old.parked and broken(old, TINY.rc_max) is None) else []
+    for rc, stored, vtable, tag, usage, paths, parked in product(
+        _COUNTS, (False, True), ("", "unit"), (0, 1), _USAGES, _PATH_SETS, (True, False)
+    ):
+        value = SlotValue(rc, stored, vtable, tag, usage, paths, old.slot_vaddr, parked)
+        value = value._replace(obligations=old.obligations)
+        if value != old and not (is_sound and (not parked or broken(value, TINY.rc_max))):
+            found.append(value)
+    return found
