@@ -75,7 +75,7 @@ class ByteTarget:
         for quirk, count in session.quirks.items():
             self.quirks[quirk] = self.quirks.get(quirk, 0) + count
         if session.contracts is not None:
-            merge(self.contracts, session.contracts.tally)
+            merge(self.contracts, session.contracts.tally())
         if finding is None and last is not None and not session.is_over:
             finding = session.check_everything(last)
         return finding and replace(finding, step=at)  # the session counts executed steps only

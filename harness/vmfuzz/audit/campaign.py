@@ -124,7 +124,7 @@ def _until_news(
 
 
 def _keep(audited: Audited, found: Found, plan: Plan) -> None:
-    """Keep a violation with its shortest trace.  """
+    """Keep a violation with its shortest trace."""
     clause = found.finding.clause
     checks = frozenset({clause, "outcome"})
     trace = cut(found)

@@ -51,7 +51,7 @@ def write(folder: Path, audits: Iterable[Audited]) -> int:
             comment = f"{clause}: {evidence.finding.text}"
             if ax in SUSPECT_BY_ID:
                 comment = f"{ax}, {SUSPECT_BY_ID[ax].contract}. {comment}"
-            trace = replace(evidence.trace, comment=(f"# {comment}",), expect=())
+            trace = replace(evidence.trace, comment=(comment,), expect=())
             save(folder / file_name(ax, clause, audited.profile), trace)
             written += 1
     return written

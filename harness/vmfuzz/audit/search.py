@@ -60,6 +60,11 @@ class Question:
     ax: str | None = None
     wants: Callable[[Call], bool] = lambda _: True
 
+    @property
+    def source(self) -> str:
+        """The contract's name upstream."""
+        return self.clauses[0].source
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -99,7 +104,13 @@ def _try_all(question: Question, scene: Scene) -> tuple[int, tuple[str, ...] | N
     clauses = [c for c in question.clauses if c.kind not in {"REQ", "PRE"}]
     is_sound = any(c.holds is region_inv for c in clauses)
     domains = [_values(scene.old.slots[index], is_sound) for index in scene.slots]
-    tried, refused = 0, dict.fromkeys((c.id for c in clauses), 0)
+    tried = 0
+    for after in scene.after:
+        steps, is_allowed = _descend(question, clauses, scene, after, domains)
+        tried += steps
+        if is_allowed:
+            return tried, None
+    refused: dict[str, None] = {}
     for after in scene.after:
         for values in product(*domains):
             tried += 1
@@ -108,10 +119,53 @@ def _try_all(question: Question, scene: Scene) -> tuple[int, tuple[str, ...] | N
             if failing is None and question.wants(call):
                 return tried, None
             if failing is not None:
-                refused[clauses[0].id if failing == 0 else clauses[failing].id] += 1
-                if failing > 0:  # what refused one state refuses its neighbour: ask it first
-                    clauses.insert(0, clauses.pop(failing))
-    return tried, tuple(sorted(clause for clause, times in refused.items() if times))
+                refused[clauses[failing].id] = None
+                # What refused one state refuses its neighbour: ask it first.
+                clauses.insert(0, clauses.pop(failing))
+    return tried, tuple(sorted(refused))
+
+
+def _descend(
+    question: Question,
+    clauses: list[ContractClause],
+    scene: Scene,
+    after: StoreValue,
+    domains: list[list[SlotValue]],
+) -> tuple[int, bool]:
+    """Go from the state before the call to an allowed one, slot by slot, if that is possible.
+
+    Most contracts speak of each slot alone, and then it is: a hundredth of the work of trying all.
+    """
+    values = [scene.old.slots[index] for index in scene.slots]
+    tried = 0
+    for position, domain in enumerate(domains):
+        best: tuple[int, SlotValue] | None = None
+        for value in domain:
+            tried += 1
+            values[position] = value
+            call = _call(scene, after, tuple(values))
+            cost = _cost(question, clauses, call, best[0] if best else len(clauses) + 1)
+            if cost == 0:
+                return tried, True
+            if best is None or cost < best[0]:
+                best = cost, value
+        values[position] = best[1] if best else values[position]
+    return tried, False
+
+
+def _cost(question: Question, clauses: list[ContractClause], call: Call, limit: int) -> int:
+    """Return how many clauses are false of a call, and one more if it does not do what is wanted.
+
+    From `limit` on the number does not matter.
+    """
+    cost = int(not question.wants(call))
+    for position, clause in enumerate(clauses):
+        if clause.when(call) and not clause.holds(call):
+            cost += 1
+            clauses.insert(0, clauses.pop(position))  # what refused one refuses its neighbour
+            if cost >= limit:
+                break
+    return cost
 
 
 def _first_false(clauses: list[ContractClause], call: Call) -> int | None:

@@ -64,7 +64,7 @@ class Progress:
         for quirk, count in session.quirks.items():
             self.quirks[quirk] = self.quirks.get(quirk, 0) + count
         if session.contracts is not None:
-            merge(self.contracts, session.contracts.tally)
+            merge(self.contracts, session.contracts.tally())
 
 
 def merge(into: dict[str, list[int]], more: dict[str, list[int]]) -> None:

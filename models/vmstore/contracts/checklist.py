@@ -56,7 +56,15 @@ class Checklist:
             when = self.called if kind in ("REQ", "PRE") else self.some
         clause_id = f"{self.prefix}.{suffix}"
         return ContractClause(
-            clause_id, self.op, self.ops, kind, text, self.source, holds, when, known=dict(known or {})
+            clause_id,
+            self.op,
+            self.ops,
+            kind,
+            text,
+            self.source,
+            holds,
+            when,
+            known=dict(known or {}),
         )
 
     def req(
@@ -86,9 +94,7 @@ class Checklist:
         """Return a line on each slot before and after a success."""
         return self.ens(number, text, self.each(test), when, known)
 
-    def step(
-        self, number: int, text: str, holds: Test, when: Test | None = None
-    ) -> ContractClause:
+    def step(self, number: int, text: str, holds: Test, when: Test | None = None) -> ContractClause:
         """Return a line on what the store's step adds to the contract."""
         return self.clause(f"STEP.{number}", "STEP", text, holds, when)
 
@@ -158,9 +164,7 @@ class Checklist:
             ),
         )  # fmt: skip
 
-    def returns(
-        self, *, succeeds: bool = True, known: Known | None = None
-    ) -> ContractClause:
+    def returns(self, *, succeeds: bool = True, known: Known | None = None) -> ContractClause:
         """Return the line that the call comes to something that the store models."""
         text = "where the contract applies the call " + ("succeeds" if succeeds else "returns")
         allowed = Ok if succeeds else Ok | Err

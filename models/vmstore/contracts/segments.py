@@ -19,7 +19,6 @@ from vmstore.contracts.checklist import (
     page,
     same,
     shrank,
-    slots_unchanged,
     was_live,
 )
 from vmstore.contracts.values import is_insert, is_remove, unchanged
