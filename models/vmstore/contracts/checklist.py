@@ -56,7 +56,15 @@ class Checklist:
             when = self.called if kind in ("REQ", "PRE") else self.some
         clause_id = f"{self.prefix}.{suffix}"
         return ContractClause(
-            clause_id, self.op, self.ops, kind, text, self.source, holds, when, known=dict(known or {})
+            clause_id,
+            self.op,
+            self.ops,
+            kind,
+            text,
+            self.source,
+            holds,
+            when,
+            known=dict(known or {}),
         )
 
     def req(
@@ -86,9 +94,7 @@ class Checklist:
         """Return a line on each slot before and after a success."""
         return self.ens(number, text, self.each(test), when, known)
 
-    def step(
-        self, number: int, text: str, holds: Test, when: Test | None = None
-    ) -> ContractClause:
+    def step(self, number: int, text: str, holds: Test, when: Test | None = None) -> ContractClause:
         """Return a line on what the store's step adds to the contract."""
         return self.clause(f"STEP.{number}", "STEP", text, holds, when)
 
@@ -158,15 +164,12 @@ class Checklist:
             ),
         )  # fmt: skip
 
-    def returns(
-        self, *, succeeds: bool = True, known: Known | None = None
-    ) -> ContractClause:
+    def returns(self, *, succeeds: bool = True, known: Known | None = None) -> ContractClause:
         """Return the line that the call comes to something that the store models."""
         text = "where the contract applies the call " + ("succeeds" if succeeds else "returns")
         allowed = Ok if succeeds else Ok | Err
-        return self.clause(
-            "RETURNS", "ENS", text, lambda call: isinstance(call.outcome, allowed), self.called, known
-        )  # fmt: skip
+        holds: Test = lambda call: isinstance(call.outcome, allowed)  # noqa: E731  # short
+        return self.clause("RETURNS", "ENS", text, holds, self.called, known)
 
 
 def page(paddr: int) -> range:
@@ -231,11 +234,14 @@ def slots_unchanged(call: Call) -> bool:
 
 
 def was_region_inv(call: Call, pages: range) -> bool:
-    """Return whether slots in question satisfied the region's invariant before a call."""
-    rc_max = call.world.rc_max
+    """Return whether slots in question satisfied the region's invariant before a call.
+
+    An index past the region has no slot.
+    """
+    rc_max, asked = call.world.rc_max, {*call.changed, *pages}
     return all(
         slot.parked and slot.slot_vaddr == index_to_meta(index) and broken(slot, rc_max) is None
-        for index, slot in ((i, call.before(i)) for i in {*call.changed, *pages})
+        for index, slot in ((i, call.before(i)) for i in asked if i < call.world.pages)
     )
 
 

@@ -6,18 +6,16 @@ Source: vostd `frame_from_unused_embedded`, `frame_from_in_use_embedded`, `frame
 from collections.abc import Mapping
 from typing import Final
 
-from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
+from vmstore.arch import REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.contracts.call import Call
 from vmstore.contracts.checklist import (
     Checklist,
     grew,
     is_freed,
-    is_only,
     is_region_unchanged,
     is_valid,
     of_frame,
     of_paddr,
-    page,
     same,
     shrank,
     was_live,
