@@ -3,7 +3,14 @@
 from collections.abc import Iterable
 from typing import Final
 
-from vmstore.contracts import frames, segments, uniques
+from vmstore.contracts import (
+    frame_methods,
+    frames,
+    segment_methods,
+    segments,
+    unique_methods,
+    uniques,
+)
 from vmstore.contracts.call import Call
 from vmstore.contracts.registry import ContractClause, Test
 from vmstore.ops import DECLARATIONS
@@ -12,12 +19,16 @@ _MODULES: Final = (
     frames,
     segments,
     uniques,
+    frame_methods,
+    segment_methods,
+    unique_methods,
 )
 CLAUSES: Final[tuple[ContractClause, ...]] = tuple(
     clause for module in _MODULES for clause in module.CLAUSES
 )
 BY_OP: Final[dict[str, tuple[ContractClause, ...]]] = {
-    name: tuple(clause for clause in CLAUSES if name in clause.ops) for name in DECLARATIONS
+    d.name: tuple(clause for clause in CLAUSES if d.name in clause.ops)
+    for d in DECLARATIONS.values()
 }
 
 # What is required comes first: without it a contract promises nothing.
@@ -46,7 +57,7 @@ def _contracts(name: str) -> tuple[tuple[Plan, Plan], ...]:
     )
 
 
-_PLANS: Final = {declaration.op: _contracts(name) for name, declaration in DECLARATIONS.items()}
+_PLANS: Final = {d.op: _contracts(d.name) for d in DECLARATIONS.values()}
 
 
 def judge(call: Call) -> list[tuple[ContractClause, bool]]:

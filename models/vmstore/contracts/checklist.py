@@ -168,9 +168,8 @@ class Checklist:
         """Return the line that the call comes to something that the store models."""
         text = "where the contract applies the call " + ("succeeds" if succeeds else "returns")
         allowed = Ok if succeeds else Ok | Err
-        return self.clause(
-            "RETURNS", "ENS", text, lambda call: isinstance(call.outcome, allowed), self.called, known
-        )  # fmt: skip
+        holds: Test = lambda call: isinstance(call.outcome, allowed)  # noqa: E731  # short
+        return self.clause("RETURNS", "ENS", text, holds, self.called, known)
 
 
 def page(paddr: int) -> range:
@@ -235,11 +234,14 @@ def slots_unchanged(call: Call) -> bool:
 
 
 def was_region_inv(call: Call, pages: range) -> bool:
-    """Return whether slots in question satisfied the region's invariant before a call."""
-    rc_max = call.world.rc_max
+    """Return whether slots in question satisfied the region's invariant before a call.
+
+    An index past the region has no slot.
+    """
+    rc_max, asked = call.world.rc_max, {*call.changed, *pages}
     return all(
         slot.parked and slot.slot_vaddr == index_to_meta(index) and broken(slot, rc_max) is None
-        for index, slot in ((i, call.before(i)) for i in {*call.changed, *pages})
+        for index, slot in ((i, call.before(i)) for i in asked if i < call.world.pages)
     )
 
 

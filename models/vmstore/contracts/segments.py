@@ -22,7 +22,7 @@ from vmstore.contracts.checklist import (
     was_live,
 )
 from vmstore.contracts.values import is_insert, is_remove, unchanged
-from vmstore.outcome import Err
+from vmstore.outcome import Err, Ok
 from vmstore.store import SegmentEntry
 
 _AX_24: Final = {"ostd": "AX-24", "vostd": "AX-24", "seed": "AX-24"}
@@ -37,7 +37,8 @@ LEFT_OUT: Final[Mapping[str, str]] = {
 }
 
 
-def _pages_asked(call: Call) -> range:
+def asked_pages(call: Call) -> range:
+    """Return the pages of the range that the op asks for."""
     return call.pages(call.op.start, call.op.end)
 
 
@@ -49,7 +50,7 @@ def is_range(call: Call) -> bool:
 
 def _is_unused(call: Call) -> bool:
     return is_range(call) and all(
-        call.before(index).rc == REF_COUNT_UNUSED for index in _pages_asked(call)
+        call.before(index).rc == REF_COUNT_UNUSED for index in asked_pages(call)
     )
 
 
@@ -57,8 +58,8 @@ def _does_nothing(call: Call) -> bool:
     return not call.changed and unchanged(call.old, call.new)
 
 
-def _is_rejected(call: Call) -> bool:
-    return isinstance(call.outcome, Err) and not _is_unused(call)
+def _is_taken_or_no_range(call: Call) -> bool:
+    return isinstance(call.outcome, Ok | Err) and not _is_unused(call)
 
 
 def is_registered(call: Call, start: int, end: int) -> bool:
@@ -73,7 +74,7 @@ def is_registered(call: Call, start: int, end: int) -> bool:
 
 _SFU: Final = Checklist(
     "OP.SFU", "SegmentFromUnused", ("segment_from_unused",), "segment_from_unused_embedded",
-    _pages_asked, _is_unused,
+    asked_pages, _is_unused,
 )  # fmt: skip
 
 _FROM_UNUSED = (
@@ -92,7 +93,7 @@ _FROM_UNUSED = (
         1, "a segment of the range under a fresh id",
         lambda c: is_registered(c, c.op.start, c.op.end),
     ),
-    _SFU.no_op("no range of unused pages: nothing happens", _is_rejected, known=_AX_24),
+    _SFU.no_op("no range of unused pages: nothing happens", _is_taken_or_no_range, known=_AX_24),
     _SFU.returns(succeeds=False),
 )  # fmt: skip
 
@@ -217,7 +218,9 @@ _NEXT = (
     *_SN.universal(3),
     _SN.step(1, "a frame at the old start under a fresh id", _yields_first),
     _SN.step(2, "the segment starts one page later, or is gone without pages", _shrinks),
-    _SN.step(3, "no other registry differs", lambda c: unchanged(c.old, c.new, "frames", "segments")),
+    _SN.step(
+        3, "no other registry differs", lambda c: unchanged(c.old, c.new, "frames", "segments")
+    ),
     _SN.returns(),
 )  # fmt: skip
 

@@ -94,7 +94,7 @@ _DROP = (
         4, "usage, paths, in_list and slot_vaddr unchanged",
         same("usage", "paths", "in_list", "slot_vaddr"),
     ),
-    _UD.others_preserved(5),
+    _UD.others_preserved(5, known=_DYNAMIC),
     *_UD.universal(6),
     _UD.step(1, "the unique frame is gone", _is_unregistered),
     _UD.returns(),
