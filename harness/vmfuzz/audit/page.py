@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from vmfuzz.audit.recorded import file_name
 from vmfuzz.audit.report import Row, confirmed, unconfirmed
 from vmfuzz.trace_text import format_step
-from vmstore.contracts.suspects import SUSPECT_BY_ID, Suspect
+from vmstore.contracts.suspects import SUSPECT_BY_ID
 
 _HEAD = """\
 # What the audit confirms
@@ -23,7 +23,7 @@ def page(rows: Iterable[Row]) -> str:
     rows = list(rows)
     known, open_ = confirmed(rows), unconfirmed(rows)
     parts = [_HEAD, _overview(known)]
-    parts += [_section(SUSPECT_BY_ID[ax], of) for ax, of in known.items()]
+    parts += [_section(ax, of) for ax, of in known.items()]
     parts.append("## Not confirmed\n\n| suspect | contract | reason |\n|---|---|---|")
     lines = [f"| {ax} | {SUSPECT_BY_ID[ax].contract} | {why} |" for ax, why in open_.items()]
     return "\n".join([*parts, *lines]) + "\n"
@@ -37,7 +37,7 @@ def _overview(known: dict[str, list[Row]]) -> str:
     ]
     for ax, of in known.items():
         link = f"[{ax}](#{ax.lower()})"
-        lines.append(f"| {link} | {SUSPECT_BY_ID[ax].contract} | {_how(_shortest(of))} |")
+        lines.append(f"| {link} | {_contract(ax, of)} | {_how(_shortest(of))} |")
     return "\n".join(lines) + "\n"
 
 
@@ -55,10 +55,18 @@ def _shortest(rows: list[Row]) -> Row:
     return min(rows, key=lambda row: len(row.evidence.trace.steps) if row.evidence else 1000)
 
 
-def _section(suspect: Suspect, rows: list[Row]) -> str:
+def _contract(ax: str, rows: list[Row]) -> str:
+    """Return the contract's name; a gap that is no suspect of the store has its clause's."""
+    return SUSPECT_BY_ID[ax].contract if ax in SUSPECT_BY_ID else rows[0].source
+
+
+def _section(ax: str, rows: list[Row]) -> str:
+    suspect = SUSPECT_BY_ID.get(ax)
+    said = f"`{_contract(ax, rows)}` says: "
+    said += f"{suspect.says}. The code: {suspect.does}." if suspect else f"{rows[0].text}."
     lines = [
-        f"## {suspect.id}\n",
-        f"`{suspect.contract}` says: {suspect.says}. The code: {suspect.does}.\n",
+        f"## {ax}\n",
+        f"{said}\n",
         "| clause | profile | status | what it says |",
         "|---|---|---|---|",
     ]
@@ -69,7 +77,7 @@ def _section(suspect: Suspect, rows: list[Row]) -> str:
         lines += [f"Shown by {shown.witness}.", ""]
         return "\n".join(lines)
     trace = shown.evidence.trace
-    name = file_name(suspect.id, shown.id, shown.profile or "")
+    name = file_name(ax, shown.id, shown.profile or "")
     settings = " ".join(f"{key}={value}" for key, value in trace.world.settings().items())
     lines += [
         f"`{name}`, in the world `{settings}`:\n",
