@@ -69,10 +69,14 @@ def _is_past_memory(call: Call) -> bool:
     return _is_aligned(call) and call.op.end > call.world.max_paddr
 
 
+def _was_region_inv(call: Call) -> bool:
+    return was_region_inv(call, asked_pages(call) if is_range(call) else range(0))
+
+
 _FU: Final = _list("from_unused", ("segment_from_unused",), "SEG.FU")
 
 _FROM_UNUSED = (
-    _FU.pre(1, "the region satisfied its invariant", lambda c: was_region_inv(c, asked_pages(c) if is_range(c) else range(0))),
+    _FU.pre(1, "the region satisfied its invariant", _was_region_inv),
     _FU.post(1, _REGION, region_inv, _FU.returned),
     _FU.post(2, "an error leaves the ledger as it was", _ledger_unchanged, _FU.none),
     _FU.post(
