@@ -1,22 +1,25 @@
 """The words that the contracts of spaces, cursors, readers and writers are written in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED, index_to_meta
 from vmstore.contracts import universal
 from vmstore.contracts.call import Call
 from vmstore.contracts.registry import ContractClause, Kind, Test
-from vmstore.contracts.slot_inv import broken, region_inv
-from vmstore.contracts.values import CursorValue, LeafValue, SlotValue, StoreValue, unchanged
+from vmstore.contracts.slot_inv import broken
+from vmstore.contracts.values import SlotValue, StoreValue, unchanged
 from vmstore.geometry import Geometry, geometry
 from vmstore.outcome import Err, Ok, Panic
 
 Known = Mapping[str, str]
-CursorTest = Callable[[Call, CursorValue, CursorValue], bool]
 
 PROFILES: Final = ("ostd", "vostd", "seed")
 TWINS: Final = ("vostd", "seed")  # the profiles in which a map replaces
+GUARDS: Final = (
+    "the guards are objects of the code, which values do not have; an invariant over the running"
+    " state says it after every step"
+)
 _REFUSALS: Final = frozenset({"WrongType", "NotUntyped"})
 _KINDS: Final[dict[str, Kind]] = {
     "REQ": "REQ", "ENS": "ENS", "STEP": "STEP", "PRE": "PRE", "POST": "POST",
@@ -47,7 +50,7 @@ class Card:
         known: Known | None = None, ops: tuple[str, ...] | None = None,
     ) -> ContractClause:  # fmt: skip
         """Return the clause `PREFIX.tail`; its kind follows from the tail."""
-        kind = _KINDS[tail.partition(".")[0]]
+        kind = _KINDS[tail.replace("/", ".").partition(".")[0]]
         applies = when or (self.asked if kind in ("REQ", "PRE") else self.when)
         return ContractClause(
             f"{self.prefix}.{tail}", self.op, ops or self.ops, kind, text, self.source, holds,
@@ -182,106 +185,11 @@ def tlb_inv(store: StoreValue) -> bool:
     return is_aligned and len(pages) == len(frames) == len(store.cached)
 
 
-# -- cursors ------------------------------------------------------------------------------------
+def tlb_was_inv(call: Call) -> bool:
+    """Return whether cached translations satisfied their invariant before the call."""
+    return tlb_inv(call.old)
 
 
-def cursor_of(call: Call) -> CursorValue | None:
-    """Return the operated cursor as it was, None where it is not registered."""
-    own = universal.operated(call.op)
-    return None if own is None else call.old.cursors.get(own)
-
-
-def has_cursor(call: Call) -> bool:
-    """Return whether the operated cursor is live."""
-    return cursor_of(call) is not None
-
-
-def on_cursor(test: CursorTest) -> Test:
-    """Return the test of a call on the operated cursor, before and after; false without one."""
-
-    def holds(call: Call) -> bool:
-        own = universal.operated(call.op)
-        if own is None or own not in call.old.cursors or own not in call.new.cursors:
-            return False
-        return test(call, call.old.cursors[own], call.new.cursors[own])
-
-    return holds
-
-
-def keeps_request(_call: Call, old: CursorValue, new: CursorValue) -> bool:
-    """Return whether a cursor is still of the same space and kind, over the same range."""
-    return asked(old) == asked(new)
-
-
-def asked(cursor: CursorValue) -> tuple[object, ...]:
-    """Return what a cursor was opened with."""
-    return cursor.vm_space, cursor.kind, cursor.start, cursor.end
-
-
-def cursor_inv(call: Call, cursor: CursorValue) -> bool:
-    """Return whether a cursor stands in its range, at a level that its guard has below it.
-
-    Source: `CursorOwner::inv`, of an arbitrary range.
-    """
-    g = shape(call)
-    if not 1 <= cursor.level <= cursor.guard_level <= g.levels:
-        return False
-    size = g.sizes[cursor.guard_level + 1]
-    return (
-        (cursor.start | cursor.va | cursor.end) % PAGE_SIZE == 0
-        and cursor.start <= cursor.va <= cursor.end
-        and cursor.start < cursor.end <= g.user_end
-        and cursor.start // size == (cursor.end - 1) // size
-    )
-
-
-def nodes_locked(cursor: CursorValue) -> bool:
-    """Return whether all tables of a cursor's range are locked, from its guard's down."""
-    nodes = cursor.tree.nodes
-    return bool(nodes) and nodes[0].level == cursor.guard_level and all(n.is_locked for n in nodes)
-
-
-def is_tree_sound(call: Call, store: StoreValue, cursor: CursorValue) -> bool:
-    """Return whether a cursor is sound against the slots of a store."""
-    return universal.is_sound(cursor.tree, store.slots, call.world.rc_max)
-
-
-def was_entry_inv(call: Call) -> bool:
-    """Return whether the operated cursor's entry satisfied its invariant before the call."""
-    old = cursor_of(call)
-    return old is not None and cursor_inv(call, old) and nodes_locked(old) and not old.has_left
-
-
-def was_sound(call: Call) -> bool:
-    """Return whether the operated cursor was sound before the call."""
-    old = cursor_of(call)
-    return old is not None and is_tree_sound(call, call.old, old)
-
-
-def is_sound_inv(call: Call) -> bool:
-    """Return whether the region's invariant holds and the operated cursor is sound."""
-    return region_inv(call) and is_sound_after(call)
-
-
-def _is_sound_after(call: Call, _old: CursorValue, new: CursorValue) -> bool:
-    return is_tree_sound(call, call.new, new)
-
-
-is_sound_after: Final = on_cursor(_is_sound_after)
-is_owner_inv: Final = on_cursor(lambda call, _, new: cursor_inv(call, new))
-are_nodes_locked: Final = on_cursor(lambda _call, _, new: nodes_locked(new))
-has_not_left: Final = on_cursor(lambda _call, _, new: not new.has_left)
-keeps_entry: Final = on_cursor(keeps_request)
-is_entry_inv: Final = on_cursor(
-    lambda call, _, new: cursor_inv(call, new) and nodes_locked(new) and not new.has_left
-)
-
-
-def leaves_in(cursor: CursorValue, start: int, end: int) -> list[LeafValue]:
-    """Return the leaves that meet `[start, end)`, in address order."""
-    return [leaf for leaf in cursor.tree.leaves if leaf.va < end and leaf.va + leaf.size > start]
-
-
-def leaf_at(cursor: CursorValue, va: int) -> LeafValue | None:
-    """Return the leaf that maps `va`, None in a hole."""
-    return next(iter(leaves_in(cursor, va, va + 1)), None)
+def tlb_is_inv(call: Call) -> bool:
+    """Return whether cached translations satisfy their invariant."""
+    return tlb_inv(call.new)
