@@ -2,8 +2,10 @@
 
 from typing import Final
 
-from vmfuzz.audit import frame_scenes
+from vmfuzz.audit import cursor_scenes, frame_scenes
 from vmfuzz.audit.search import Question
+from vmstore.arch import REF_COUNT_UNUSED
+from vmstore.contracts.call import Call
 from vmstore.contracts.catalogue import CLAUSES
 from vmstore.contracts.registry import ContractClause
 
@@ -21,8 +23,62 @@ def _contract(prefix: str) -> tuple[ContractClause, ...]:
     )
 
 
+def _some(prefix: str, *tails: str) -> tuple[ContractClause, ...]:
+    """Return some clauses of a contract."""
+    ids = [f"{prefix}.{tail}" for tail in tails]
+    found = tuple(clause for clause in CLAUSES if clause.id in ids)
+    assert len(found) == len(ids), f"unknown among {ids}"
+    return found
+
+
+def _page_0_is_unmapped(call: Call) -> bool:
+    return len(call.after(0).paths) < len(call.before(0).paths)
+
+
+def _table_is_freed(call: Call) -> bool:
+    return any(
+        call.before(i).usage == "PageTable" and call.after(i).rc == REF_COUNT_UNUSED
+        for i in call.changed
+    )
+
+
 def questions() -> list[Question]:
     """Return every question, in the order of the operations."""
+    return [*_space_questions(), *_frame_questions()]
+
+
+def _space_questions() -> list[Question]:
+    mapped = ("mapped", "mapped and held")
+    region = ("ENS.2", "ENS.14", "ENS.15", "ENS.16", "ENS.17")
+    return [
+        Question("SAT.NEWVS", "NewVmSpace", "a space is made",
+                 _contract("OP.NEWVS"), cursor_scenes.new_spaces, "AX-01"),
+        Question("SAT.OPENC", "OpenCursor", "a cursor is opened",
+                 _contract("OP.OPENC"), cursor_scenes.opens),
+        Question("SAT.NAV", "Jump", "a cursor jumps",
+                 _contract("OP.NAV"), cursor_scenes.jumps),
+        Question("SAT.MAP", "Map", "a frame is mapped", _contract("OP.MAP"),
+                 lambda: cursor_scenes.maps("held", "held twice")),
+        Question("SAT.MAP.UNUSED", "Map", "a page whose count is UNUSED is mapped",
+                 _some("OP.MAP", "ENS.12", "ENS.13", "ENS.16"),
+                 lambda: cursor_scenes.maps("unused", slots=(0,)), "AX-47"),
+        Question("SAT.UNMAP", "Unmap", "an unmap returns, whatever it does",
+                 _contract("OP.UNMAP"), lambda: cursor_scenes.unmaps(*mapped)),
+        Question("SAT.UNMAP.LAST", "Unmap", "the last reference on a page is unmapped",
+                 _some("OP.UNMAP", *region), lambda: cursor_scenes.unmaps("mapped"), "AX-08",
+                 _page_0_is_unmapped),
+        Question("SAT.UNMAP.OLD", "Unmap", "a page that is held besides is unmapped",
+                 _some("OP.UNMAP", "ENS.2", "ENS.14", "ENS.19/OLD"),
+                 lambda: cursor_scenes.unmaps("mapped and held"), "AX-09", _page_0_is_unmapped),
+        Question("SAT.UNMAP.TABLE", "Unmap", "a table is freed",
+                 _some("OP.UNMAP", "ENS.2", "ENS.10"),
+                 lambda: cursor_scenes.unmaps("mapped"), "AX-10", _table_is_freed),
+        Question("SAT.UNMAP.ZERO", "Unmap", "an unmap beside a frame whose count is 0 returns",
+                 _some("OP.UNMAP", "ENS.15", "ENS.17"), cursor_scenes.zero_unmaps, "AX-46"),
+    ]  # fmt: skip
+
+
+def _frame_questions() -> list[Question]:
     return [
         Question("SAT.FFU", "FrameFromUnused", "a claim of an unused page succeeds",
                  _contract("OP.FFU"), frame_scenes.frame_claims),

@@ -1,13 +1,15 @@
 """What an audit came to: one row per clause and profile, per search and per probe."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from vmfuzz.audit.campaign import Audited, Evidence
-from vmfuzz.audit.probes import PROBES
+from vmfuzz.audit.ghost_questions import GHOST_QUESTIONS, GhostQuestion
+from vmfuzz.audit.probes import PROBES, Probe
 from vmfuzz.audit.questions import questions
-from vmfuzz.audit.search import ask
+from vmfuzz.audit.search import Question, ask
+from vmfuzz.audit.weak import WEAKNESSES, Weakness
 from vmfuzz.trace_text import format_trace
 from vmstore.contracts.registry import ContractClause
 from vmstore.contracts.suspects import SUSPECTS
@@ -96,39 +98,45 @@ def _clause_row(audited: Audited, clause: ContractClause) -> Row:
     )
 
 
-def search_rows(wanted: Iterable[str] | None = None) -> list[Row]:
-    """Ask every question; `wanted` are the ids to keep, None for all."""
+def search_rows(wanted: Container[str]) -> list[Row]:
+    """Ask the questions whose ids are `wanted`: is there a state after the call, or a value?"""
     rows = []
-    for question in questions():
-        if wanted is not None and question.id not in wanted:
+    for question in (*questions(), *GHOST_QUESTIONS):
+        if question.id not in wanted:
             continue
-        answer = ask(question)
+        answer = question.ask() if isinstance(question, GhostQuestion) else ask(question)
         status: Status = "unsatisfiable" if answer.witness else "holds"
         if not answer.scenes:
             status = "not-reached"
         witness = answer.witness
         if witness and answer.conflict:
-            witness += f": no state meets {', '.join(answer.conflict)}"
-        rows.append(
-            Row(question.id, question.op, question.ax, None, question.text, question.source,
-                status, answer.states, answer.scenes, None, witness)
-        )  # fmt: skip
+            witness += f"; in conflict are {', '.join(answer.conflict)}"
+        rows.append(_plain(question, question.op, status, (answer.states, answer.scenes), witness))
     return rows
 
 
-def probe_rows(wanted: Iterable[str] | None = None) -> list[Row]:
-    """Try every probe; `wanted` are the ids to keep, None for all."""
+def probe_rows(wanted: Container[str]) -> list[Row]:
+    """Try the probes and the weaknesses whose ids are `wanted`."""
     rows = []
-    for probe in PROBES:
-        if wanted is not None and probe.id not in wanted:
+    for probe in (*WEAKNESSES, *PROBES):
+        if probe.id not in wanted:
             continue
         witness = probe.witness()
-        status: Status = "violated" if witness else "holds"
-        rows.append(
-            Row(probe.id, "ghost", probe.ax, None, probe.text, probe.source, status, 1, 1, None,
-                witness)
-        )  # fmt: skip
+        op = probe.op if isinstance(probe, Weakness) else "ghost"
+        rows.append(_plain(probe, op, "violated" if witness else "holds", (1, 1), witness))
     return rows
+
+
+def _plain(
+    asked: Question | GhostQuestion | Weakness | Probe,
+    op: str,
+    status: Status,
+    counts: tuple[int, int],
+    witness: str | None,
+) -> Row:
+    return Row(
+        asked.id, op, asked.ax, None, asked.text, asked.source, status, *counts, None, witness
+    )
 
 
 def confirmed(rows: Iterable[Row]) -> dict[str, list[Row]]:

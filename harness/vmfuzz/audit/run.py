@@ -6,10 +6,12 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from vmfuzz.audit.campaign import WORLD, Audited, drive, take_recorded
+from vmfuzz.audit.ghost_questions import GHOST_QUESTIONS
 from vmfuzz.audit.probes import PROBES
 from vmfuzz.audit.questions import questions
 from vmfuzz.audit.recorded import recorded
 from vmfuzz.audit.report import Row, clause_rows, probe_rows, search_rows
+from vmfuzz.audit.weak import WEAKNESSES
 from vmfuzz.engines.interface import Plan, Progress
 from vmfuzz.engines.registry import installed_engines
 from vmstore.contracts.catalogue import CLAUSES
@@ -33,8 +35,8 @@ def identifiers() -> list[str]:
     """Return the ids of all clauses, questions and probes."""
     return [
         *(clause.id for clause in CLAUSES),
-        *(question.id for question in questions()),
-        *(probe.id for probe in PROBES),
+        *(question.id for question in (*questions(), *GHOST_QUESTIONS)),
+        *(probe.id for probe in (*WEAKNESSES, *PROBES)),
     ]
 
 
@@ -54,7 +56,7 @@ def audit(
     ]  # fmt: skip
     wanted = frozenset(chosen)
     clauses = tuple(clause for clause in CLAUSES if clause.id in wanted)
-    rows = [*probe_rows(wanted), *search_rows(wanted)]
+    rows = [*search_rows(wanted), *probe_rows(wanted)]
     audits = [Audited(profile, clauses) for profile in profiles if clauses]
     known = list(recorded()) if audits else []
     for audited in audits:

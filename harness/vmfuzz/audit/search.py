@@ -34,7 +34,8 @@ class Scene:
     """A state before a call, the call, and what the store's registries are after it.
 
     `after` are the candidates for the store after the call, with slots still as before; `slots`
-    those that the call may change.
+    those that the call may change; `looked_at` those that are judged though they did not change,
+    for clauses that only an invariant keeps true of them.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Scene:
     outcome: Outcome
     after: tuple[StoreValue, ...]
     slots: tuple[int, ...]
+    looked_at: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,8 @@ def _call(scene: Scene, after: StoreValue, values: tuple[SlotValue, ...]) -> Cal
     old = scene.old.slots
     moved = {i: v for i, v in zip(scene.slots, values, strict=True) if v != old[i]}
     new = replace(after, slots={**old, **moved})
-    return Call(TINY, scene.op, scene.outcome, scene.old, new, tuple(sorted(moved)))
+    judged = tuple(sorted(moved.keys() | set(scene.looked_at)))
+    return Call(TINY, scene.op, scene.outcome, scene.old, new, judged)
 
 
 def _values(old: SlotValue, is_sound: bool) -> list[SlotValue]:

@@ -4,12 +4,19 @@ from collections.abc import Iterable
 from typing import Final
 
 from vmstore.contracts import (
+    cursor_map,
+    cursor_unmap,
+    cursors,
     frame_methods,
     frames,
+    guards,
     segment_methods,
     segments,
+    spaces,
     unique_methods,
     uniques,
+    vm_io_copies,
+    vm_ios,
 )
 from vmstore.contracts.call import Call
 from vmstore.contracts.registry import ContractClause, Test
@@ -19,9 +26,16 @@ _MODULES: Final = (
     frames,
     segments,
     uniques,
+    spaces,
+    cursors,
+    cursor_map,
+    cursor_unmap,
+    vm_ios,
+    vm_io_copies,
     frame_methods,
     segment_methods,
     unique_methods,
+    guards,
 )
 CLAUSES: Final[tuple[ContractClause, ...]] = tuple(
     clause for module in _MODULES for clause in module.CLAUSES

@@ -9,9 +9,11 @@ from vmstore.contracts.call import Call
 from vmstore.contracts.values import (
     NO_PATHS,
     CursorValue,
+    IndexPath,
     LeafValue,
     NodeValue,
     OwnerValue,
+    Projection,
     SlotValue,
     StoreValue,
     TreeValue,
@@ -20,6 +22,7 @@ from vmstore.contracts.values import (
 )
 from vmstore.ops import Op
 from vmstore.outcome import Outcome
+from vmstore.owner import EntryAt
 from vmstore.spaces import CursorEntry
 from vmstore.step import State
 from vmstore.view.tables import Place, Table
@@ -47,13 +50,14 @@ class Observer:
     next step begins. Effect: none on the state, but that slots it looks at are booted.
     """
 
-    __slots__ = ("last", "slots", "state")
+    __slots__ = ("last", "projected", "slots", "state")
 
     def __init__(self, state: State) -> None:
         self.state = state
         world = state.world
         kernel = range(world.frames, world.frames + world.kernel_nodes)
         self.slots = SlotMap((index, self._slot(index)) for index in kernel)
+        self.projected: dict[int, Projection] = {}
         self.last = self._read(self.slots, {})
 
     def after(self, op: Op, outcome: Outcome) -> Call:
@@ -67,6 +71,10 @@ class Observer:
             if value != old.slots[index]:
                 moved[index] = value
         slots = SlotMap({**self.slots, **moved}) if moved else self.slots
+        remapped = {i: slot.paths for i, slot in moved.items() if slot.paths != old.slots[i].paths}
+        if remapped:
+            fresh = {i: self._project(i, paths) for i, paths in remapped.items()}
+            self.projected = {**self.projected, **fresh}
         self.slots = slots
         self.last = self._read(slots, old.cursors)
         return Call(state.world, op, outcome, old, self.last, tuple(moved))
@@ -75,6 +83,11 @@ class Observer:
         """Return the present store, read whole: what `last` must be equal to."""
         known = self.state.machine.cells.slots.keys() | self.state.view.store.owners.keys()
         return self._read(SlotMap((index, self._slot(index)) for index in sorted(known)), None)
+
+    def _project(self, index: int, paths: frozenset[EntryAt]) -> Projection:
+        """Return the index sequence of each path: as it was when the path came to be."""
+        known, tables = self.projected.get(index, {}), self.state.view.spaces.tables
+        return {at: known[at] if at in known else _index_path(tables, at) for at in paths}
 
     def _slot(self, index: int) -> SlotValue:
         slot = self.state.machine.cells.slot(index)
@@ -94,9 +107,9 @@ class Observer:
     def _read(self, slots: SlotMap, known: Mapping[int, CursorValue] | None) -> StoreValue:
         """Return the store with `slots`; cursors are `known` where the step touched no table."""
         view = self.state.view
-        store, held = view.store, view.spaces.cursors
-        if known is None or view.spaces.touched.is_used or known.keys() != held.keys():
-            sizes = view.spaces.geometry.sizes
+        store, spaces, held = view.store, view.spaces, view.spaces.cursors
+        if known is None or spaces.touched.is_used or _is_stale(known, store.cursors):
+            sizes = spaces.geometry.sizes
             known = {c: _cursor(store.cursors[c], held[c].place, sizes) for c in held}
         cached = frozenset(
             (cpu, page, found.paddr)
@@ -115,32 +128,67 @@ class Observer:
                 for vio, e in store.vm_ios.items()
             },
             cached,
+            {vs: space.tree.root.page for vs, space in spaces.vm_spaces.items()},
+            {cpu: s.handle for cpu, s in spaces.active.items() if s.handle is not None},
+            spaces.cpu,
+            {handle: tuple(held.pages) for handle, held in view.lists.items()},
+            self.projected,
         )
+
+
+def _is_stale(known: Mapping[int, CursorValue], held: Mapping[int, CursorEntry]) -> bool:
+    """Return whether cursors came or went, or a space that has some lives under another id."""
+    return known.keys() != held.keys() or any(
+        known[c].vm_space != entry.vm_space for c, entry in held.items()
+    )
+
+
+def _index_path(tables: Mapping[int, Table], at: EntryAt) -> IndexPath:
+    """Return the indices from the root of an entry's table down to the entry."""
+    path: list[int] = []
+    step: EntryAt | None = at
+    while step is not None:
+        path.append(step[1])
+        step = tables[step[0]].at
+    return tuple(reversed(path))
 
 
 def _cursor(entry: CursorEntry, place: Place, sizes: Sequence[int]) -> CursorValue:
     guard = place.guard.level
-    tree = tree_of(place.guard, sizes)
+    tree = tree_of(place.guard, sizes, (place.start, place.end))
     asked = (entry.vm_space, entry.kind, entry.start, entry.end)
     return CursorValue(*asked, place.va, place.level, guard, place.level > guard, tree)
 
 
-def tree_of(guard: Table, sizes: Sequence[int]) -> TreeValue:
-    """Return what hangs below a table, itself included, in address order."""
+def tree_of(guard: Table, sizes: Sequence[int], span: tuple[int, int]) -> TreeValue:
+    """Return what hangs below a table and meets `span`, itself included, in address order.
+
+    Requires: the table covers the bytes of `span`, which is not empty.
+    """
     leaves: list[LeafValue] = []
     nodes: list[NodeValue] = []
-    _walk(guard, sizes, leaves, nodes)
+    base = span[0] & -sizes[guard.level + 1]
+    _walk(guard, base, sizes, span, leaves, nodes)
     return TreeValue(tuple(leaves), tuple(nodes))
 
 
 def _walk(
-    table: Table, sizes: Sequence[int], leaves: list[LeafValue], nodes: list[NodeValue]
+    table: Table,
+    base: int,
+    sizes: Sequence[int],
+    span: tuple[int, int],
+    leaves: list[LeafValue],
+    nodes: list[NodeValue],
 ) -> None:
-    is_locked = table.holder is not None
-    nodes.append(NodeValue(table.at, table.page, table.level, len(table.entries), is_locked))
-    size = sizes[table.level]
+    is_locked, children = table.holder is not None, len(table.entries)
+    nodes.append(NodeValue(table.at, table.page, table.level, children, is_locked, base))
+    size, (start, end) = sizes[table.level], span
     for index, entry in sorted(table.entries.items()):
+        va = base + index * size
+        if va >= end or va + size <= start:
+            continue
         if isinstance(entry, Table):
-            _walk(entry, sizes, leaves, nodes)
+            _walk(entry, va, sizes, span, leaves, nodes)
         else:
-            leaves.append(LeafValue((table.page, index), entry.paddr, size, entry.is_tracked))
+            at = (table.page, index)
+            leaves.append(LeafValue(at, entry.paddr, size, entry.is_tracked, va, entry.prop))

@@ -45,27 +45,40 @@ def pristine(index: int) -> SlotValue:
     return SlotValue(slot_vaddr=index_to_meta(index))
 
 
+Prop = tuple[int, str, int]  # flags, cache policy, privileged flags
+NO_PROP: Prop = (0, "WB", 0)
+
+
 class LeafValue(NamedTuple):
-    """A leaf below a cursor: its path, the page it maps, its size in bytes."""
+    """A leaf below a cursor: its path, the page it maps, its size in bytes, where it is mapped."""
 
     at: EntryAt
     paddr: int
     size: int
     is_tracked: bool
+    va: int = 0
+    prop: Prop = NO_PROP
 
 
 class NodeValue(NamedTuple):
-    """A page-table node below a cursor: the path that links it, its page, whether it is locked."""
+    """A page-table node below a cursor: the path that links it, its page, whether it is locked.
+
+    `va` is the address that its first entry is for.
+    """
 
     at: EntryAt | None
     page: int
     level: int
     children: int
     is_locked: bool
+    va: int = 0
 
 
 class TreeValue(NamedTuple):
-    """What hangs below a cursor, the owner's tree: the leaves and the nodes, in address order."""
+    """What hangs below a cursor, the owner's tree: the leaves and the nodes, in address order.
+
+    Only what meets the cursor's range: the rest of a guard's table may be another cursor's.
+    """
 
     leaves: tuple[LeafValue, ...] = ()
     nodes: tuple[NodeValue, ...] = ()
@@ -118,11 +131,18 @@ class OwnerValue(NamedTuple):
         return cls(at, owner.start, owner.end, owner.is_fallible, owner.is_kernel, has_view)
 
 
+IndexPath = tuple[int, ...]  # from the root down, an index for each level
+Projection = Mapping[EntryAt, IndexPath]
+
+
 @dataclass(frozen=True, slots=True)
 class StoreValue:
     """A store. `slots` answers for every index of the world; equal registries are equal values.
 
-    `cached` are the translations that processors may use, as (cpu, page, paddr).
+    `cached` are the translations that processors may use, as (cpu, page, paddr); `roots` the pages
+    of the spaces' root tables; `active` the live space that each processor uses, `cpu` the one
+    that runs; `lists` the pages of each list. `projected` are the paths of a slot as sequences of indices, which do not name the
+    space; it follows from `slots` and is not compared.
     """
 
     slots: Mapping[int, SlotValue]
@@ -133,6 +153,11 @@ class StoreValue:
     cursors: Mapping[int, CursorValue] = field(default_factory=dict)
     vm_ios: Mapping[int, VmIoValue] = field(default_factory=dict)
     cached: frozenset[tuple[int, int, int]] = frozenset()
+    roots: Mapping[int, int] = field(default_factory=dict)
+    active: Mapping[int, int] = field(default_factory=dict)
+    cpu: int = 0
+    lists: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    projected: Mapping[int, Projection] = field(default_factory=dict, compare=False)
 
     def at(self, paddr: int) -> SlotValue:
         """Return the slot of the page that contains `paddr`."""
@@ -142,13 +167,21 @@ class StoreValue:
         """Return H: how many frames are registered at a page. Source: `handle_count`."""
         return sum(1 for paddr in self.frames.values() if paddr // PAGE_SIZE == index)
 
+    def index_paths(self, index: int) -> frozenset[IndexPath]:
+        """Return the paths of a page as upstream writes them: without the space they are in.
+
+        A path that nothing is known of is taken for the index sequence itself.
+        """
+        known = self.projected.get(index, {})
+        return frozenset(known.get(at, at) for at in self.slots[index].paths)
+
     def covers(self, index: int) -> int:
         """Return C: how many segments cover a page. Source: `segment_cover_count`."""
         at = index * PAGE_SIZE
         return sum(1 for entry in self.segments.values() if entry.start <= at < entry.end)
 
 
-REGISTRIES = ("frames", "segments", "uniques", "vm_spaces", "cursors", "vm_ios", "cached")
+REGISTRIES = ("frames", "segments", "uniques", "vm_spaces", "cursors", "vm_ios", "cached", "lists")
 
 
 def unchanged(old: StoreValue, new: StoreValue, *but: str) -> bool:
