@@ -6,7 +6,7 @@ from typing import Any
 
 from vmfuzz.audit.scenes import PAGES, Tiny, stores
 from vmfuzz.audit.search import PATHS, TABLE, Scene
-from vmstore.arch import PAGE_SIZE
+from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED
 from vmstore.contracts.values import (
     CursorValue,
     LeafValue,
@@ -70,7 +70,7 @@ def zero_unmaps() -> Iterator[Scene]:
         old = replace(scene.old, slots=slots)
         after = tuple(replace(old, cursors=store.cursors) for store in scene.after)
         text = f"page 0 mapped and page 1 a frame with count 0; {scene.op}"
-        yield replace(scene, text=text, old=old, after=after, looked_at=(1,))
+        yield replace(scene, text=text, old=old, after=after, slots=(1,), looked_at=(1,))
 
 
 def maps(*kinds: str, slots: tuple[int, ...] = _BOTH) -> Iterator[Scene]:
@@ -106,8 +106,10 @@ def jumps() -> Iterator[Scene]:
 
 
 def new_spaces() -> Iterator[Scene]:
-    """Yield a space made, its root on either page."""
+    """Yield a space made, its root on an unused page."""
     op: Any = VmspaceNew(0)  # type: ignore[arg-type]  # ids
     for tiny in stores():
-        after = tuple(replace(tiny.store, vm_spaces={0: False}, roots={0: r}) for r in _BOTH)
-        yield Scene(f"{tiny.text}; {op}", tiny.store, op, OK, after, _BOTH)
+        free = [r for r in _BOTH if tiny.store.slots[r].rc == REF_COUNT_UNUSED]
+        after = tuple(replace(tiny.store, vm_spaces={0: False}, roots={0: r}) for r in free)
+        if after:
+            yield Scene(f"{tiny.text}; {op}", tiny.store, op, OK, after, _BOTH)

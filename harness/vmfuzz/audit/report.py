@@ -101,7 +101,8 @@ def _clause_row(audited: Audited, clause: ContractClause) -> Row:
 def search_rows(wanted: Container[str]) -> list[Row]:
     """Ask the questions whose ids are `wanted`: is there a state after the call, or a value?"""
     rows = []
-    for question in (*questions(), *GHOST_QUESTIONS):
+    asked: list[Question | GhostQuestion] = [*questions(), *GHOST_QUESTIONS]
+    for question in asked:
         if question.id not in wanted:
             continue
         answer = question.ask() if isinstance(question, GhostQuestion) else ask(question)
@@ -118,7 +119,8 @@ def search_rows(wanted: Container[str]) -> list[Row]:
 def probe_rows(wanted: Container[str]) -> list[Row]:
     """Try the probes and the weaknesses whose ids are `wanted`."""
     rows = []
-    for probe in (*WEAKNESSES, *PROBES):
+    tried: list[Weakness | Probe] = [*WEAKNESSES, *PROBES]
+    for probe in tried:
         if probe.id not in wanted:
             continue
         witness = probe.witness()

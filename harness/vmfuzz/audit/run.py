@@ -24,19 +24,22 @@ SHARES: Final = {"swarm": 6, "hypothesis": 2, "atheris": 2}
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an audit may use. Units: seconds of wall time for the engines, executed ops."""
+    """What an audit may use, and the bugs planted. Units: seconds for the engines, executed ops."""
 
     seconds: float | None = None
     steps: int | None = None
     rng_seed: int = 0
+    faults: tuple[str, ...] = ()
 
 
 def identifiers() -> list[str]:
     """Return the ids of all clauses, questions and probes."""
     return [
         *(clause.id for clause in CLAUSES),
-        *(question.id for question in (*questions(), *GHOST_QUESTIONS)),
-        *(probe.id for probe in (*WEAKNESSES, *PROBES)),
+        *(question.id for question in questions()),
+        *(question.id for question in GHOST_QUESTIONS),
+        *(weakness.id for weakness in WEAKNESSES),
+        *(probe.id for probe in PROBES),
     ]
 
 
@@ -80,5 +83,6 @@ def _plans(limits: Limits, audited: Audited, parts: int) -> list[tuple[str, Plan
         seconds = limits.seconds * share if limits.seconds is not None else None
         steps = max(1, int(limits.steps * share)) if limits.steps is not None else None
         world = WORLD.changed(profile=audited.profile)
-        plans.append((name, Plan(seconds, steps, limits.rng_seed, world=world)))
+        plan = Plan(seconds, steps, limits.rng_seed, limits.faults, world=world)
+        plans.append((name, plan))
     return plans

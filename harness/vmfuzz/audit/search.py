@@ -5,7 +5,7 @@ clauses, what the call is to have done. For each scene every state of a small do
 state after the call; a scene without any is the witness that the contract cannot be met there.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
@@ -114,9 +114,10 @@ def _try_all(question: Question, scene: Scene) -> tuple[int, tuple[str, ...] | N
             return tried, None
     refused: dict[str, None] = {}
     for after in scene.after:
+        trial = _Trial(scene, after)
         for values in product(*domains):
             tried += 1
-            call = _call(scene, after, values)
+            call = trial.with_values(values)
             failing = _first_false(clauses, call)
             if failing is None and question.wants(call):
                 return tried, None
@@ -139,13 +140,14 @@ def _descend(
     Most contracts speak of each slot alone, and then it is: a hundredth of the work of trying all.
     """
     values = [scene.old.slots[index] for index in scene.slots]
+    trial = _Trial(scene, after)
     tried = 0
     for position, domain in enumerate(domains):
         best: tuple[int, SlotValue] | None = None
         for value in domain:
             tried += 1
             values[position] = value
-            call = _call(scene, after, tuple(values))
+            call = trial.with_values(values)
             cost = _cost(question, clauses, call, best[0] if best else len(clauses) + 1)
             if cost == 0:
                 return tried, True
@@ -177,12 +179,29 @@ def _first_false(clauses: list[ContractClause], call: Call) -> int | None:
     return None
 
 
-def _call(scene: Scene, after: StoreValue, values: tuple[SlotValue, ...]) -> Call:
-    old = scene.old.slots
-    moved = {i: v for i, v in zip(scene.slots, values, strict=True) if v != old[i]}
-    new = replace(after, slots={**old, **moved})
-    judged = tuple(sorted(moved.keys() | set(scene.looked_at)))
-    return Call(TINY, scene.op, scene.outcome, scene.old, new, judged)
+class _Trial:
+    """A candidate for the store after the call, whose slots are set anew for every state tried.
+
+    The call that `with_values` returns is good until the next: building a store for each of some
+    ten thousand states would cost more than judging them.
+    """
+
+    __slots__ = ("_new", "_scene", "_slots")
+
+    def __init__(self, scene: Scene, after: StoreValue) -> None:
+        self._scene = scene
+        self._slots = dict(scene.old.slots)
+        self._new = replace(after, slots=self._slots)
+
+    def with_values(self, values: Sequence[SlotValue]) -> Call:
+        """Return the call after which the scene's slots have these values."""
+        scene, old = self._scene, self._scene.old.slots
+        moved = set(scene.looked_at)
+        for index, value in zip(scene.slots, values, strict=True):
+            self._slots[index] = value
+            if value != old[index]:
+                moved.add(index)
+        return Call(TINY, scene.op, scene.outcome, scene.old, self._new, tuple(sorted(moved)))
 
 
 def _values(old: SlotValue, is_sound: bool) -> list[SlotValue]:

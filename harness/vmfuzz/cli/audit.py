@@ -8,7 +8,7 @@ import rich_click as click
 from rich.table import Table
 
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import Duration, FilePath
+from vmfuzz.cli.options import Duration, FilePath, check_faults
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
 from vmfuzz.crashes import check_folder
 from vmfuzz.errors import VmfuzzError, closest
@@ -44,6 +44,7 @@ _PROFILES = ("ostd", "vostd")
     show_default=True,
     help="The same seed and steps give the same table.",
 )
+@click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
 @click.option("--out", type=FilePath(), help="Folder for the traces and the page.")
 @click.option("--all", "show_all", is_flag=True, help="Show the clauses that hold as well.")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
@@ -54,6 +55,7 @@ def command(
     patterns: tuple[str, ...],
     profile: str | None,
     seed: int,
+    faults: tuple[str, ...],
     out: Path | None,
     show_all: bool,
     as_json: bool,
@@ -80,7 +82,7 @@ def command(
     profiles = (profile,) if profile else _PROFILES
     limit = seconds if seconds or steps else _DEFAULT_SECONDS
     line = _Line(limit, steps)
-    rows, audits = audit(Limits(limit, steps, seed), profiles, patterns, line)
+    rows, audits = audit(Limits(limit, steps, seed, check_faults(faults)), profiles, patterns, line)
     line.close()
     if out is not None:
         _write(out, audits, rows)
