@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from vmfuzz.audit.page import page
+from vmfuzz.audit.run import recorded_rows
 from vmstore.clauses import CLAUSES
 from vmstore.clauses.registry import Clause
 from vmstore.faults import CATALOGUE, PLANTED, Fault
@@ -46,6 +48,11 @@ def pages() -> dict[str, str]:
         ),
         "faults.md": faults,
     }
+
+
+def audit_page() -> str:
+    """Return the page on the audit as it should be. Cost: some seconds, for the searches."""
+    return page(recorded_rows())
 
 
 def _text(name: str) -> str:
@@ -114,7 +121,7 @@ def _row(*cells: str) -> str:
 
 
 if __name__ == "__main__":
-    for name, page in pages().items():
-        if page != _text(name):
-            (DOCS / name).write_text(page, encoding="utf-8")
+    for name, text in {**pages(), "audit.md": audit_page()}.items():
+        if not (DOCS / name).exists() or text != _text(name):
+            (DOCS / name).write_text(text, encoding="utf-8")
             sys.stdout.write(f"docs/{name}: written\n")

@@ -32,12 +32,12 @@ def recorded() -> Iterator[tuple[str, Trace]]:
 def clause_of(name: str) -> str:
     """Return the clause that a file name names."""
     _ax, _, rest = name.removesuffix(_SUFFIX).partition(".")
-    return rest.rpartition(".")[0].replace("_", "/").replace("-prime", "'")
+    return rest.rpartition(".")[0].replace("--", "/")
 
 
 def file_name(ax: str, clause: str, profile: str) -> str:
     """Return the name of the file for a trace."""
-    shown = clause.replace("/", "_").replace("'", "-prime")
+    shown = clause.replace("/", "--")
     return f"{ax}.{shown}.{profile}{_SUFFIX}"
 
 

@@ -78,7 +78,7 @@ def clause_rows(audited: Audited) -> list[Row]:
 
 
 def _clause_row(audited: Audited, clause: ContractClause) -> Row:
-    evaluated, nonvacuous, violated = audited.counts.get(clause.id, (0, 0, 0))
+    evaluated, nonvacuous, _ = audited.counts.get(clause.id, (0, 0, 0))
     evidence = audited.evidence.get(clause.id)
     status: Status = "violated" if evidence else "holds" if nonvacuous else "not-reached"
     if evidence is not None:  # a recorded trace counts as a call
@@ -99,7 +99,7 @@ def _clause_row(audited: Audited, clause: ContractClause) -> Row:
 
 
 def search_rows(wanted: Container[str]) -> list[Row]:
-    """Ask the questions whose ids are `wanted`: is there a state after the call, or a value?"""
+    """Ask the questions whose ids are `wanted`: is there a state after the call, or a value."""
     rows = []
     asked: list[Question | GhostQuestion] = [*questions(), *GHOST_QUESTIONS]
     for question in asked:

@@ -70,6 +70,18 @@ def audit(
     return rows, audits
 
 
+def recorded_rows() -> list[Row]:
+    """Return the rows without an engine: what the recorded traces, questions and probes show."""
+    wanted = frozenset(identifiers())
+    rows = [*search_rows(wanted), *probe_rows(wanted)]
+    known = list(recorded())
+    for profile in PROFILES:
+        audited = Audited(profile, CLAUSES)
+        take_recorded(audited, known)
+        rows += clause_rows(audited)
+    return rows
+
+
 def _plans(limits: Limits, audited: Audited, parts: int) -> list[tuple[str, Plan]]:
     names = [
         name
