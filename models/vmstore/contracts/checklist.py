@@ -5,6 +5,7 @@ A checklist speaks of the pages that its operation is about: a range, of one pag
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
+from typing import Final
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED, index_to_meta
 from vmstore.contracts import universal
@@ -13,17 +14,25 @@ from vmstore.contracts.registry import ContractClause, Kind, Test
 from vmstore.contracts.slot_inv import broken, region_inv
 from vmstore.contracts.values import SlotTest, SlotValue, unchanged
 from vmstore.outcome import Err, Ok
+from vmstore.variants import PROFILES
 
 Pages = Callable[[Call], range]
 Known = Mapping[str, str]
+
+
+def everywhere(suspect: str) -> dict[str, str]:
+    """Return that a clause is expected to fail for a suspect, whatever the profile."""
+    return dict.fromkeys(PROFILES, suspect)
+
+
+DYNAMIC: Final = everywhere("AX-21")
 
 
 class Checklist:
     """One operation: what its clauses have in common.
 
     `called` says where the contract applies: where the precondition and the step's own guard
-    hold. `pages` are the pages that the operation is about. `known` is what a clause of a page is
-    expected to fail for, if nothing else is said.
+    hold. `pages` are the pages that the operation is about.
     """
 
     def __init__(
@@ -79,6 +88,15 @@ class Checklist:
     ) -> ContractClause:  # fmt: skip
         """Return a line on each slot as it was; the test is also given the largest count."""
         return self.req(number, text, self.each_was(holds), known)
+
+    def was_frame(self, clause: str) -> ContractClause:
+        """Return the line that the store's invariant adds, a clause of it: what is held is a frame.
+
+        Upstream hands out handles on nodes of page tables too.
+        """
+        text = "the store's invariant: usage was Frame"
+        test = self.each_was(lambda old, _: old.usage == "Frame")
+        return self.clause(f"REQ/{clause}", "REQ", text, test, None, DYNAMIC)
 
     def ens(
         self, number: int | str, text: str, holds: Test, when: Test | None = None,

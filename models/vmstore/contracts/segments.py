@@ -10,8 +10,10 @@ from typing import Final
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED
 from vmstore.contracts.call import Call
 from vmstore.contracts.checklist import (
+    DYNAMIC,
     Checklist,
     always,
+    everywhere,
     grew,
     is_freed,
     is_region_unchanged,
@@ -25,9 +27,8 @@ from vmstore.contracts.values import is_insert, is_remove, unchanged
 from vmstore.outcome import Err, Ok
 from vmstore.store import SegmentEntry
 
-_AX_24: Final = {"ostd": "AX-24", "vostd": "AX-24", "seed": "AX-24"}
-_AX_07: Final = {"ostd": "AX-07", "vostd": "AX-07", "seed": "AX-07"}
-_DYNAMIC: Final = {"ostd": "AX-21", "vostd": "AX-21", "seed": "AX-21"}
+_AX_24: Final = everywhere("AX-24")
+_AX_07: Final = everywhere("AX-07")
 
 LEFT_OUT: Final[Mapping[str, str]] = {
     "OP.SFU.REQ.1": "the step's guard: where it does not hold the step is OP.SFU.N.1",
@@ -110,7 +111,7 @@ _SD: Final = Checklist(
 
 _DROP = (
     _SD.req_slots(1, "every count was in 1 ..= MAX", was_live),
-    _SD.req_slots(2, "every usage was Frame", lambda o, _: o.usage == "Frame", _DYNAMIC),
+    _SD.req_slots(2, "every usage was Frame", lambda o, _: o.usage == "Frame", DYNAMIC),
     _SD.req_slots(3, "a count of 1 was without paths", lambda o, _: o.rc != 1 or not o.paths),
     _SD.region_is_inv(),
     _SD.parked_unchanged(2),
@@ -252,7 +253,7 @@ _SC: Final = Checklist(
 )  # fmt: skip
 
 _SHARE = (
-    _SC.req_slots(1, "every usage was Frame", lambda o, _: o.usage == "Frame", _DYNAMIC),
+    _SC.req_slots(1, "every usage was Frame", lambda o, _: o.usage == "Frame", DYNAMIC),
     _SC.req_slots(2, "every count was at least 1", lambda o, _: o.rc >= 1),
     _SC.region_is_inv(),
     _SC.parked_unchanged(2),

@@ -10,8 +10,10 @@ from typing import Final
 from vmstore.arch import REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.contracts.call import Call
 from vmstore.contracts.checklist import (
+    DYNAMIC,
     Checklist,
     always,
+    everywhere,
     is_valid,
     of_frame,
     of_paddr,
@@ -21,9 +23,8 @@ from vmstore.contracts.checklist import (
 from vmstore.contracts.values import is_insert, is_remove, unchanged
 from vmstore.outcome import Err, Ok
 
-_AX_25: Final = {"ostd": "AX-25", "vostd": "AX-25", "seed": "AX-25"}
-_AX_06: Final = {"ostd": "AX-06", "vostd": "AX-06", "seed": "AX-06"}
-_DYNAMIC: Final = {"ostd": "AX-21", "vostd": "AX-21", "seed": "AX-21"}
+_AX_25: Final = everywhere("AX-25")
+_AX_06: Final = everywhere("AX-06")
 
 LEFT_OUT: Final[Mapping[str, str]] = {
     "OP.TFS.REQ.1": "the step's guard: where it does not hold the step is OP.TFS.N.1",
@@ -87,6 +88,7 @@ _DROP = (
     _UD.req_slots(2, "in_list was 0", lambda o, _: o.in_list == 0),
     _UD.req_slots(3, "storage was initialised", lambda o, _: o.storage),
     _UD.req_slots(4, "there were no paths", lambda o, _: not o.paths),
+    _UD.was_frame("STRUCT.17a"),
     _UD.region_is_inv(),
     _UD.parked_unchanged(2),
     _UD.ens_slots(3, "the count is UNUSED", lambda _, n: n.rc == REF_COUNT_UNUSED),
@@ -94,7 +96,7 @@ _DROP = (
         4, "usage, paths, in_list and slot_vaddr unchanged",
         same("usage", "paths", "in_list", "slot_vaddr"),
     ),
-    _UD.others_preserved(5, known=_DYNAMIC),
+    _UD.others_preserved(5),
     *_UD.universal(6),
     _UD.step(1, "the unique frame is gone", _is_unregistered),
     _UD.returns(),
@@ -175,7 +177,7 @@ _TFS: Final = Checklist(
 )  # fmt: skip
 
 _TRY_FROM_SHARED = (
-    _TFS.req_slots(2, "usage was Frame", lambda o, _: o.usage == "Frame", _DYNAMIC),
+    _TFS.req_slots(2, "usage was Frame", lambda o, _: o.usage == "Frame", DYNAMIC),
     _TFS.req_slots(3, "there were no paths", lambda o, _: not o.paths),
     _TFS.region_is_inv(),
     _TFS.parked_unchanged(2),
