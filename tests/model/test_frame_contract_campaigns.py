@@ -74,7 +74,7 @@ SEG.DROP PRE 1-2 POST 1
 # What has no number there: a step that is not taken, what a step leaves alone, that a call returns,
 # and the lines that were cut where one part of them is expected to fail.
 UNNUMBERED = re.compile(
-    r"OP\.\w+\.(N\.1|RETURNS|REQ/STRUCT\.1\w+|ENS\.\d+/(LOG|OBL))|.*\.PRE\.\d/REL\.[167]|SEG\.SLICE\.POST\.6/OBL"
+    r"OP\.\w+\.(N\.1(/USAGE|/USED)?|RETURNS|REQ/STRUCT\.1\w+|ENS\.\d+/(LOG|OBL))|.*\.PRE\.\d/REL\.[167]|SEG\.SLICE\.POST\.6/OBL"
     r"|OP\.(FFU|FFIU)\.STEP\.2|OP\.S[DS]P?\.STEP\.1|OP\.SN\.STEP\.3|UNQ\.(MM\.POST|RST\..*)"
 )
 # Clauses that apply to no call of a campaign, with the reason.
@@ -208,9 +208,9 @@ SUSPECTS: list[tuple[str, tuple[str, ...], str, str, tuple[str, ...]]] = [
     ("AX-21", PROFILES, NODES + FORGET, "s1 = segment_from_raw(raw_segment=sr0)",
      ("SEG.FR.PRE.1/REL.7",)),
     ("AX-22", PROFILES, "", F0, ("OP.FFU.ENS.13/OBL",)),
-    ("AX-24", PROFILES, F0, S0, ("OP.SFU.N.1",)),
+    ("AX-24", PROFILES, F0, S0, ("OP.SFU.N.1/USAGE",)),
     ("AX-25", PROFILES, F0 + "frame_drop(frame=f0)\n", "u0 = unique_from_unused(paddr=0x2000)",
-     ("OP.UFU.N.1", "UNQ.FU.PRE.2")),
+     ("OP.UFU.N.1/USED", "UNQ.FU.PRE.2")),
     ("AX-27", PROFILES, CLONES, "s4 = segment_clone(segment=s0)", ("SEG.CLN.PRE.2",)),
     ("AX-28", PROFILES, MAPPED, "segment_drop(segment=s0)", ("SEG.DROP.PRE.1/REL.6",)),
     ("AX-28", PROFILES, MAPPED, "s2, s3 = segment_split(segment=s0, offset=0x1000)",

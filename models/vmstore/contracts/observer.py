@@ -1,10 +1,12 @@
 """Calls as a running state makes them: values from the footprint of a step, never a copy of all.
 
-The memory half of a slot is read from the machine, the ghost half from the view.
+The memory half of a slot is read from the machine, the ghost half from the view. Handles
+on frames and segments are the machine's, too: those that a call made, not those that it should.
 """
 
 from collections.abc import Mapping, Sequence
 
+from vmstore.arch import PAGE_SIZE
 from vmstore.contracts.call import Call
 from vmstore.contracts.values import (
     NO_PATHS,
@@ -22,6 +24,7 @@ from vmstore.ops import Op
 from vmstore.outcome import Outcome
 from vmstore.spaces import CursorEntry
 from vmstore.step import State
+from vmstore.store import SegmentEntry
 from vmstore.view.tables import Place, Table
 
 
@@ -93,7 +96,7 @@ class Observer:
 
     def _read(self, slots: SlotMap, known: Mapping[int, CursorValue] | None) -> StoreValue:
         """Return the store with `slots`; cursors are `known` where the step touched no table."""
-        view = self.state.view
+        machine, view = self.state.machine, self.state.view
         store, held = view.store, view.spaces.cursors
         if known is None or view.spaces.touched.is_used or known.keys() != held.keys():
             sizes = view.spaces.geometry.sizes
@@ -105,9 +108,9 @@ class Observer:
         )
         return StoreValue(
             slots,
-            dict(store.frames),
-            dict(store.segments),
-            dict(store.unique_frames),
+            {f: slot.index * PAGE_SIZE for f, slot in machine.frames.items()},
+            {s: SegmentEntry(held.start, held.end) for s, held in machine.segments.items()},
+            {u: slot.index * PAGE_SIZE for u, slot in machine.uniques.items()},
             {vs: entry.is_active for vs, entry in store.vm_spaces.items()},
             known,
             {

@@ -14,6 +14,7 @@ from vmstore.contracts.checklist import (
     Checklist,
     always,
     everywhere,
+    is_identical,
     is_valid,
     of_frame,
     of_paddr,
@@ -23,8 +24,8 @@ from vmstore.contracts.checklist import (
 from vmstore.contracts.values import is_insert, is_remove, unchanged
 from vmstore.outcome import Err, Ok
 
-_AX_25: Final = everywhere("AX-25")
-_AX_06: Final = everywhere("AX-06")
+_RECYCLED: Final = everywhere("AX-25")
+_SOLE: Final = everywhere("AX-06")
 
 LEFT_OUT: Final[Mapping[str, str]] = {
     "OP.TFS.REQ.1": "the step's guard: where it does not hold the step is OP.TFS.N.1",
@@ -33,15 +34,21 @@ LEFT_OUT: Final[Mapping[str, str]] = {
 _KEPT: Final = same("usage", "paths", "in_list", "storage", "slot_vaddr")
 
 
+def _is_unused(call: Call) -> bool:
+    return is_valid(call) and call.old.at(call.op.paddr).rc == REF_COUNT_UNUSED
+
+
 def _is_fresh(call: Call) -> bool:
-    if not is_valid(call):
-        return False
     slot = call.old.at(call.op.paddr)
-    return slot.parked and slot.usage == "Unused" and slot.rc == REF_COUNT_UNUSED
+    return _is_unused(call) and slot.parked and slot.usage == "Unused"
 
 
-def _is_not_fresh(call: Call) -> bool:
-    return isinstance(call.outcome, Ok | Err) and not _is_fresh(call)
+def _was_used(call: Call) -> bool:
+    return call.is_ok and _is_unused(call) and not _is_fresh(call)
+
+
+def _is_taken_or_no_page(call: Call) -> bool:
+    return isinstance(call.outcome, Ok | Err) and not _is_unused(call)
 
 
 def _is_registered(call: Call) -> bool:
@@ -69,7 +76,11 @@ _FROM_UNUSED = (
     _UFU.others_preserved(8),
     *_UFU.universal(9),
     _UFU.step(1, "a unique frame at the address under a fresh id", _is_registered),
-    _UFU.no_op("no page that was never used: nothing happens", _is_not_fresh, known=_AX_25),
+    _UFU.no_op("no page, or one in use: nothing happens", _is_taken_or_no_page),
+    _UFU.clause(
+        "N.1/USED", "STEP", "a page that was used before: nothing happens", is_identical,
+        _was_used, _RECYCLED,
+    ),
     _UFU.returns(),
 )  # fmt: skip
 
@@ -184,7 +195,7 @@ _TRY_FROM_SHARED = (
     _TFS.ens_slots(3, "the count is UNIQUE", lambda _, n: n.rc == REF_COUNT_UNIQUE),
     _TFS.ens_slots(4, "usage, paths, in_list, storage and slot_vaddr unchanged", _KEPT),
     _TFS.others_preserved(5),
-    *_TFS.universal(6, known=_AX_06),
+    *_TFS.universal(6, known=_SOLE),
     _TFS.step(1, "the frame is a unique frame, under a fresh id", _becomes_unique),
     _TFS.no_op("more than one reference: the frame stays", _is_not_sole, _frame_stays),
     _TFS.returns(),
