@@ -9,6 +9,7 @@ import pytest
 
 from vmfuzz.oracle import Session
 from vmfuzz.swarm import SwarmConfig, SwarmTrace
+from vmfuzz.trace_text import parse
 from vmstore.contracts import (
     frame_methods,
     frames,
@@ -20,7 +21,9 @@ from vmstore.contracts import (
 from vmstore.contracts.call import Call
 from vmstore.contracts.catalogue import BY_OP, judge
 from vmstore.contracts.observer import Observer
+from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS
+from vmstore.preconditions import op_pre
 from vmstore.world import World
 
 MODULES = (frames, segments, uniques, frame_methods, segment_methods, unique_methods)
@@ -266,3 +269,79 @@ def test_every_clause_known_to_fail_was_seen_to_fail(profile: str) -> None:
     seen = {(c, s) for s, profiles, _, _, ids in SUSPECTS if profile in profiles for c in ids}
     known = {(c.id, c.known[profile]) for c in CLAUSES.values() if profile in c.known}
     assert seen == known
+
+
+# A planted bug, what is run before, the call that shows it, the clauses that are false of it.
+FAULTS: list[tuple[str, str, str, tuple[str, ...]]] = [
+    ("nyx-missing-incref", F0, "f1 = frame_clone(frame=f0)", ("OP.FFIU.ENS.6", "FRM.CLN.POST.2")),
+    ("kvm-nonrefcounted-pages", "", "f0 = frame_from_in_use(paddr=0x2000)",
+     ("OP.FFIU.ENS.1", "OP.FFIU.ENS.6", "OP.FFIU.ENS.11", "FRM.FIU.POST.1", "FRM.FIU.POST.2",
+      "FRM.FIU.POST.3")),
+    ("last-drop-leaves-busy", F0, "frame_drop(frame=f0)", ("OP.FD.ENS.5", "FRM.DROP.POST.4")),
+    ("teardown-keeps-storage", F0, "frame_drop(frame=f0)", ("OP.FD.ENS.1", "FRM.DROP.POST.1")),
+    ("from-raw-counts-again", F0 + "fr0 = frame_into_raw(frame=f0)\n",
+     "f1 = frame_from_raw(raw=fr0)", ("FRM.FR.POST.2",)),
+    ("segment-rollback-leaks", F0, S0, ("OP.SFU.N.1",)),
+    ("segment-next-yields-last", S0, "f0 = segment_next(segment=s0)",
+     ("OP.SN.STEP.1", "SEG.NEXT.POST.2")),
+    ("segment-next-keeps-cover", S0, "f0 = segment_next(segment=s0)",
+     ("OP.SN.STEP.2", "SEG.NEXT.POST.2")),
+    ("segment-split-overlaps", S0, "s1, s2 = segment_split(segment=s0, offset=0x1000)",
+     ("OP.SSP.ENS.3", "OP.SSP.ENS.4", "SEG.SPLIT.POST.2")),
+    ("segment-clone-misses-last", S0, "s1 = segment_clone(segment=s0)", ("OP.SC.ENS.3",)),
+    ("repurpose-skips-write", "u0 = unique_from_unused(paddr=0x2000)\n",
+     "u1 = unique_repurpose(unique=u0)", ("UNQ.REP.POST.3", "UNQ.REP.POST.4")),
+    ("into-shared-keeps-unique", "u0 = unique_from_unused(paddr=0x2000)\n",
+     "f0 = unique_into_shared(unique=u0)", ("OP.FU.ENS.3",)),
+    ("linux-cow-gup-exclusive", F0 + "f1 = frame_clone(frame=f0)\n",
+     "u0 = unique_try_from_shared(frame=f0)", ("OP.TFS.N.1",)),
+    ("linux-anon-vma-reuse", "u0 = unique_from_unused(paddr=0x2000)\n",
+     "u1 = unique_from_unused(paddr=0x2000)", ("OP.UFU.N.1",)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fault", "before", "op", "clauses"), FAULTS, ids=[f[0] for f in FAULTS])
+def test_a_planted_bug_breaks_the_clauses_that_forbid_it(
+    fault: str, before: str, op: str, clauses: tuple[str, ...]
+) -> None:
+    trace = parse(f"#vmfuzz-trace 1\nworld frames=8 pt_frames=0\nfault {fault}\n{before}{op}\n")
+    session = Session(trace.world, Faults.of(trace.faults))
+    observer = Observer(session.state)
+    for step in trace.ops:
+        session.step(step)
+        assert session.outcome is not None
+        call = observer.after(step, session.outcome)
+    false = {c.id for c, holds in judge(call) if not holds and c.id in CLAUSES}
+    assert {c for c in false if "ostd" not in CLAUSES[c].known} == set(clauses)
+
+
+def test_guards_are_the_preconditions_of_the_ops() -> None:
+    """Without forgotten segments, which the proof's store has not."""
+    asked = {
+        "frame_drop": "OP.FD.RETURNS",
+        "segment_split": "OP.SSP.RETURNS",
+        "segment_clone": "OP.SC.RETURNS",
+        "segment_slice": "OP.SC.RETURNS",
+    }
+    seen: Counter[tuple[str, bool]] = Counter()
+    for number in range(60):
+        world = World(frames=8, pt_frames=0, rc_max=2)
+        session, rng = Session(world), Random(number)
+        observer = Observer(session.state)
+        source = SwarmTrace(rng, SwarmConfig(rng, world), session.state)
+        for _ in range(60):
+            op = source.next_op()
+            name = DECLARATIONS[type(op)].name
+            store = session.state.view.store
+            is_asked = name in asked and not store.raw_segments
+            allowed = is_asked and op_pre(store, op)
+            session.step(op)
+            assert session.outcome is not None
+            call = observer.after(op, session.outcome)
+            if is_asked:
+                assert CLAUSES[asked[name]].when(call) is allowed
+                seen[name, allowed] += 1
+            if session.is_over:
+                break
+            source.settle(op)
+    assert seen.keys() == {(name, allowed) for name in asked for allowed in (True, False)}
