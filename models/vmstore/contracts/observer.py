@@ -1,12 +1,13 @@
 """Calls as a running state makes them: values from the footprint of a step, never a copy of all.
 
-The memory half of a slot is read from the machine, the ghost half from the view. Handles
-on frames and segments are the machine's, too: those that a call made, not those that it should.
+The memory half of a slot is read from the machine, the ghost half from the view.
+Handles on frames and segments are the machine's, too: what a call made, not what it should have.
 """
 
 from collections.abc import Mapping, Sequence
 
 from vmstore.arch import PAGE_SIZE
+from vmstore.cells import Slot
 from vmstore.contracts.call import Call
 from vmstore.contracts.values import (
     NO_PATHS,
@@ -20,6 +21,7 @@ from vmstore.contracts.values import (
     VmIoValue,
     pristine,
 )
+from vmstore.exec.machine import Segment
 from vmstore.ops import Op
 from vmstore.outcome import Outcome
 from vmstore.spaces import CursorEntry
@@ -96,7 +98,7 @@ class Observer:
 
     def _read(self, slots: SlotMap, known: Mapping[int, CursorValue] | None) -> StoreValue:
         """Return the store with `slots`; cursors are `known` where the step touched no table."""
-        machine, view = self.state.machine, self.state.view
+        view = self.state.view
         store, held = view.store, view.spaces.cursors
         if known is None or view.spaces.touched.is_used or known.keys() != held.keys():
             sizes = view.spaces.geometry.sizes
@@ -108,9 +110,9 @@ class Observer:
         )
         return StoreValue(
             slots,
-            {f: slot.index * PAGE_SIZE for f, slot in machine.frames.items()},
-            {s: SegmentEntry(held.start, held.end) for s, held in machine.segments.items()},
-            {u: slot.index * PAGE_SIZE for u, slot in machine.uniques.items()},
+            _paddrs(self.state.machine.frames),
+            _ranges(self.state.machine.segments),
+            _paddrs(self.state.machine.uniques),
             {vs: entry.is_active for vs, entry in store.vm_spaces.items()},
             known,
             {
@@ -134,6 +136,14 @@ def tree_of(guard: Table, sizes: Sequence[int]) -> TreeValue:
     nodes: list[NodeValue] = []
     _walk(guard, sizes, leaves, nodes)
     return TreeValue(tuple(leaves), tuple(nodes))
+
+
+def _paddrs(handles: Mapping[int, Slot]) -> dict[int, int]:
+    return {handle: slot.index * PAGE_SIZE for handle, slot in handles.items()}
+
+
+def _ranges(handles: Mapping[int, Segment]) -> dict[int, SegmentEntry]:
+    return {handle: SegmentEntry(held.start, held.end) for handle, held in handles.items()}
 
 
 def _walk(
