@@ -106,21 +106,18 @@ class Checklist:
         return self.clause(f"ENS.{number}", "ENS", text, holds, when, known)
 
     def ens_slots(
-        self, number: int, text: str, test: SlotTest, known: Known | None = None,
-        when: Test | None = None,
-    ) -> ContractClause:  # fmt: skip
+        self, number: int, text: str, test: SlotTest, known: Known | None = None
+    ) -> ContractClause:
         """Return a line on each slot before and after a success."""
-        return self.ens(number, text, self.each(test), when, known)
+        return self.ens(number, text, self.each(test), None, known)
 
     def step(self, number: int, text: str, holds: Test, when: Test | None = None) -> ContractClause:
         """Return a line on what the store's step adds to the contract."""
         return self.clause(f"STEP.{number}", "STEP", text, holds, when)
 
-    def no_op(
-        self, text: str, when: Test, holds: Test | None = None, known: Known | None = None
-    ) -> ContractClause:
+    def no_op(self, text: str, when: Test, holds: Test | None = None) -> ContractClause:
         """Return the line on a step whose guard does not hold: the store is as it was."""
-        return self.clause("N.1", "STEP", text, holds or is_identical, when, known)
+        return self.clause("N.1", "STEP", text, holds or is_identical, when)
 
     def pre(
         self, number: int, text: str, holds: Test, known: Known | None = None
@@ -163,10 +160,10 @@ class Checklist:
         return self.ens(number, "`slots` unchanged", slots_unchanged, self.returned)
 
     def others_preserved(
-        self, number: int, text: str = "every other slot is preserved", known: Known | None = None
+        self, number: int, text: str = "every other slot is preserved"
     ) -> ContractClause:
         """Return the line on the slots of all other pages."""
-        return self.ens(number, text, lambda call: is_only(call, self.pages(call)), None, known)
+        return self.ens(number, text, lambda call: is_only(call, self.pages(call)))
 
     def universal(
         self, number: int, known: Known | None = None

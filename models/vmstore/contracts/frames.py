@@ -23,7 +23,6 @@ from vmstore.contracts.checklist import (
     was_live,
 )
 from vmstore.contracts.values import is_insert, is_remove, unchanged
-from vmstore.outcome import Err
 
 _MINTED: Final = everywhere("AX-22")
 _LAST: Final = everywhere("AX-05")
@@ -55,10 +54,6 @@ def is_registered(call: Call, paddr: int) -> bool:
 
 def _has_no_slot(call: Call) -> bool:
     return not has_slot(call)
-
-
-def _is_refused(call: Call) -> bool:
-    return isinstance(call.outcome, Err) and not is_valid(call)
 
 
 def _stay(call: Call) -> bool:
