@@ -145,6 +145,7 @@ def campaigns() -> dict[str, tuple[Counter[str], Counter[str]]]:
     return {profile: campaign(profile, 300) for profile in ("ostd", "vostd")}
 
 
+@pytest.mark.timeout(600)  # the first test pays for the campaigns
 @pytest.mark.parametrize("profile", ["ostd", "vostd"])
 def test_a_campaign_satisfies_every_clause_that_is_not_known_to_fail(
     campaigns: dict[str, tuple[Counter[str], Counter[str]]], profile: str
@@ -154,6 +155,7 @@ def test_a_campaign_satisfies_every_clause_that_is_not_known_to_fail(
     assert [c for c in CLAUSES if false[c] and profile not in CLAUSES[c].known] == []
 
 
+@pytest.mark.timeout(600)
 def test_campaigns_reach_every_clause_that_is_not_vacuous(
     campaigns: dict[str, tuple[Counter[str], Counter[str]]],
 ) -> None:
