@@ -9,6 +9,7 @@ from typing import Final
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED, index_to_meta
 from vmstore.contracts.call import Call
 from vmstore.contracts.checklist import (
+    DYNAMIC,
     Checklist,
     Pages,
     always,
@@ -46,7 +47,6 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "FRM.INC.POST.4": _NO_OP,
 }
 
-_DYNAMIC: Final = {"ostd": "AX-21", "vostd": "AX-21", "seed": "AX-21"}
 _LITERAL: Final = {"vostd": "G3", "seed": "G3"}
 _REGION: Final = "the region satisfies its invariant"
 _KEPT: Final = same("storage", "vtable", "in_list", "paths", "slot_vaddr", "usage")
@@ -174,7 +174,7 @@ _INTO_RAW = (
     ),
     _IR.pre(2, "the region satisfied its invariant", _was_region_inv(of_frame)),
     _IR.pre(3, "the count is not UNUSED", lambda c: _slot(c).rc != REF_COUNT_UNUSED),
-    _IR.pre(4, "usage is not PageTable", lambda c: _slot(c).usage != "PageTable", _DYNAMIC),
+    _IR.pre(4, "usage is not PageTable", lambda c: _slot(c).usage != "PageTable", DYNAMIC),
     _IR.pre(5, "there is an obligation", _was_owned, _LITERAL),
     _IR.post(1, _REGION, region_inv),
     _IR.post(2, "the result is the handle's address", lambda c: c.value.get("paddr") == _paddr(c)),
@@ -245,10 +245,11 @@ _DROPS = (
     _DROP.post(1, _REGION, region_inv),
     _DROP.post(
         2, "`slots` and other owners unchanged",
-        lambda c: slots_unchanged(c) and is_only(c, of_frame(c)), None, _DYNAMIC,
+        lambda c: slots_unchanged(c) and is_only(c, of_frame(c)), None, DYNAMIC,
     ),
     _DROP.post(
-        3, "slot_vaddr, usage and paths unchanged", _DROP.each(same("slot_vaddr", "usage", "paths"))
+        3, "slot_vaddr, usage and paths unchanged",
+        _DROP.each(same("slot_vaddr", "usage", "paths")), None, DYNAMIC,
     ),
     _DROP.post(4, "1 becomes UNUSED", _DROP.each(is_freed)),
     _DROP.post(5, "n > 1 becomes n - 1", _DROP.each(shrank)),

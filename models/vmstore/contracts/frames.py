@@ -9,7 +9,9 @@ from typing import Final
 from vmstore.arch import REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.contracts.call import Call
 from vmstore.contracts.checklist import (
+    DYNAMIC,
     Checklist,
+    everywhere,
     grew,
     is_freed,
     is_region_unchanged,
@@ -21,12 +23,10 @@ from vmstore.contracts.checklist import (
     was_live,
 )
 from vmstore.contracts.values import is_insert, is_remove, unchanged
-from vmstore.outcome import Err
 
-_BOTH_22: Final = {"ostd": "AX-22", "vostd": "AX-22", "seed": "AX-22"}
-_BOTH_05: Final = {"ostd": "AX-05", "vostd": "AX-05", "seed": "AX-05"}
-_DYNAMIC: Final = {"ostd": "AX-21", "vostd": "AX-21", "seed": "AX-21"}
-_SATURATED: Final = {"ostd": "AX-20", "vostd": "AX-20", "seed": "AX-20"}
+_MINTED: Final = everywhere("AX-22")
+_LAST: Final = everywhere("AX-05")
+_SATURATED: Final = everywhere("AX-20")
 _ADDRESS: Final = "an address that is no page's gives None"
 _NOTHING: Final = "None: slots and ledger are as they were"
 
@@ -56,10 +56,6 @@ def _has_no_slot(call: Call) -> bool:
     return not has_slot(call)
 
 
-def _is_refused(call: Call) -> bool:
-    return isinstance(call.outcome, Err) and not is_valid(call)
-
-
 def _stay(call: Call) -> bool:
     return unchanged(call.old, call.new)
 
@@ -86,7 +82,7 @@ _FROM_UNUSED = (
     _FFU.others_preserved(13),
     _FFU.ens(
         "13/OBL", "the ledger is as it was",
-        lambda c: c.every(lambda o, n: o.obligations == n.obligations), None, _BOTH_22,
+        lambda c: c.every(lambda o, n: o.obligations == n.obligations), None, _MINTED,
     ),
     _FFU.parked_unchanged(14),
     _FFU.step(1, "a frame at the address under a fresh id", lambda c: is_registered(c, c.op.paddr)),
@@ -135,7 +131,7 @@ _FROM_IN_USE = (
         lambda _, n: n.rc not in (REF_COUNT_UNUSED, REF_COUNT_UNIQUE),
     ),
     _FFIU.ens_slots(11, "storage is initialised", lambda _, n: n.storage),
-    _FFIU.ens_slots(12, "usage is Frame", lambda _, n: n.usage == "Frame", _DYNAMIC),
+    _FFIU.ens_slots(12, "usage is Frame", lambda _, n: n.usage == "Frame", DYNAMIC),
     _FFIU.step(
         1, "a frame at the address under a fresh id", lambda c: is_registered(c, _shared_paddr(c))
     ),
@@ -165,8 +161,9 @@ _DROP = (
         4, "the last reference: storage initialised, in_list 0, no paths",
         lambda o, _: o.rc != 1 or (o.storage and o.in_list == 0 and not o.paths),
     ),
+    _FD.was_frame("STRUCT.13"),
     _FD.region_is_inv(),
-    _FD.others_preserved(2, known=_DYNAMIC),
+    _FD.others_preserved(2),
     _FD.parked_unchanged(3),
     _FD.ens_slots(
         4, "slot_vaddr, usage, paths and in_list unchanged",
@@ -180,7 +177,7 @@ _DROP = (
         6, "n > 1 becomes n - 1, storage unchanged",
         lambda o, n: shrank(o, n) and (o.rc == 1 or o.storage == n.storage),
     ),
-    *_FD.universal(7, known=_BOTH_05),
+    *_FD.universal(7, known=_LAST),
     _FD.step(1, "the frame is gone", _is_unregistered),
     _FD.returns(),
 )  # fmt: skip

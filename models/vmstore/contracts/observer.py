@@ -1,10 +1,13 @@
 """Calls as a running state makes them: values from the footprint of a step, never a copy of all.
 
 The memory half of a slot is read from the machine, the ghost half from the view.
+Handles on frames and segments are the machine's, too: what a call made, not what it should have.
 """
 
 from collections.abc import Mapping, Sequence
 
+from vmstore.arch import PAGE_SIZE
+from vmstore.cells import Slot
 from vmstore.contracts.call import Call
 from vmstore.contracts.values import (
     NO_PATHS,
@@ -20,11 +23,13 @@ from vmstore.contracts.values import (
     VmIoValue,
     pristine,
 )
+from vmstore.exec.machine import Segment
 from vmstore.ops import Op
 from vmstore.outcome import Outcome
 from vmstore.owner import EntryAt
 from vmstore.spaces import CursorEntry
 from vmstore.step import State
+from vmstore.store import SegmentEntry
 from vmstore.view.tables import Place, Table
 
 
@@ -118,9 +123,9 @@ class Observer:
         )
         return StoreValue(
             slots,
-            dict(store.frames),
-            dict(store.segments),
-            dict(store.unique_frames),
+            _paddrs(self.state.machine.frames),
+            _ranges(self.state.machine.segments),
+            _paddrs(self.state.machine.uniques),
             {vs: entry.is_active for vs, entry in store.vm_spaces.items()},
             known,
             {
@@ -170,6 +175,14 @@ def tree_of(guard: Table, sizes: Sequence[int], span: tuple[int, int]) -> TreeVa
     base = span[0] & -sizes[guard.level + 1]
     _walk(guard, base, sizes, span, leaves, nodes)
     return TreeValue(tuple(leaves), tuple(nodes))
+
+
+def _paddrs(handles: Mapping[int, Slot]) -> dict[int, int]:
+    return {handle: slot.index * PAGE_SIZE for handle, slot in handles.items()}
+
+
+def _ranges(handles: Mapping[int, Segment]) -> dict[int, SegmentEntry]:
+    return {handle: SegmentEntry(held.start, held.end) for handle, held in handles.items()}
 
 
 def _walk(

@@ -8,7 +8,7 @@ from typing import Final
 
 from vmstore.arch import PAGE_SIZE, index_to_meta
 from vmstore.contracts.call import Call
-from vmstore.contracts.checklist import Checklist, was_region_inv
+from vmstore.contracts.checklist import DYNAMIC, Checklist, everywhere, was_region_inv
 from vmstore.contracts.registry import ContractClause
 from vmstore.contracts.slot_inv import region_inv
 from vmstore.contracts.values import SlotValue, StoreValue
@@ -18,8 +18,7 @@ Entry = Callable[[Call], SegmentEntry]
 Conjunct = Callable[[SlotValue], bool]
 
 _LITERAL: Final = {"vostd": "G3", "seed": "G3"}
-_MAPPED: Final = {"ostd": "AX-28", "vostd": "AX-28", "seed": "AX-28"}
-_DYNAMIC: Final = {"ostd": "AX-21", "vostd": "AX-21", "seed": "AX-21"}
+_MAPPED: Final = everywhere("AX-28")
 
 
 def entry_of(call: Call) -> SegmentEntry:
@@ -97,5 +96,5 @@ def requires_invariants(
         methods.pre(number, "a range of pages of live slots, the region's invariant", is_sound),
         each(1, "every page has an obligation", _is_owed, _LITERAL),
         each(6, "no page is mapped", _is_unmapped, _MAPPED),
-        each(7, "every usage is Frame", _is_frame, _DYNAMIC),
+        each(7, "every usage is Frame", _is_frame, DYNAMIC),
     )

@@ -12,6 +12,7 @@ from vmstore.contracts.call import Call
 from vmstore.contracts.checklist import (
     Checklist,
     always,
+    everywhere,
     is_region_unchanged,
     ledger_moves,
     of_segment,
@@ -41,7 +42,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
 }
 
 _EXACT: Final = {"ostd": "G3"}
-_AT_MAX: Final = {"ostd": "AX-27", "vostd": "AX-27", "seed": "AX-27"}
+_AT_MAX: Final = everywhere("AX-27")
 _REGION: Final = "the region satisfies its invariant"
 _INVARIANTS: Final = (
     "the segment is one of pages that are live, in the ledger, of usage Frame and mapped nowhere"

@@ -10,8 +10,10 @@ from typing import Final
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED
 from vmstore.contracts.call import Call
 from vmstore.contracts.checklist import (
+    DYNAMIC,
     Checklist,
     always,
+    everywhere,
     grew,
     is_freed,
     is_region_unchanged,
@@ -25,9 +27,8 @@ from vmstore.contracts.values import is_insert, is_remove, unchanged
 from vmstore.outcome import Err, Ok
 from vmstore.store import SegmentEntry
 
-_AX_24: Final = {"ostd": "AX-24", "vostd": "AX-24", "seed": "AX-24"}
-_AX_07: Final = {"ostd": "AX-07", "vostd": "AX-07", "seed": "AX-07"}
-_DYNAMIC: Final = {"ostd": "AX-21", "vostd": "AX-21", "seed": "AX-21"}
+_ROLLED_BACK: Final = everywhere("AX-24")
+_LAST: Final = everywhere("AX-07")
 
 LEFT_OUT: Final[Mapping[str, str]] = {
     "OP.SFU.REQ.1": "the step's guard: where it does not hold the step is OP.SFU.N.1",
@@ -54,8 +55,10 @@ def _is_unused(call: Call) -> bool:
     )
 
 
-def _does_nothing(call: Call) -> bool:
-    return not call.changed and unchanged(call.old, call.new)
+def _only_usages_differ(call: Call) -> bool:
+    return call.every(lambda old, new: old._replace(usage=new.usage) == new) and (
+        unchanged(call.old, call.new)
+    )
 
 
 def _is_taken_or_no_range(call: Call) -> bool:
@@ -93,7 +96,14 @@ _FROM_UNUSED = (
         1, "a segment of the range under a fresh id",
         lambda c: is_registered(c, c.op.start, c.op.end),
     ),
-    _SFU.no_op("no range of unused pages: nothing happens", _is_taken_or_no_range, known=_AX_24),
+    _SFU.no_op(
+        "no range of unused pages: nothing but the usage of pages differs", _is_taken_or_no_range,
+        _only_usages_differ,
+    ),
+    _SFU.clause(
+        "N.1/USAGE", "STEP", "no range of unused pages: no usage differs",
+        lambda c: c.every(lambda o, n: o.usage == n.usage), _is_taken_or_no_range, _ROLLED_BACK,
+    ),
     _SFU.returns(succeeds=False),
 )  # fmt: skip
 
@@ -110,7 +120,7 @@ _SD: Final = Checklist(
 
 _DROP = (
     _SD.req_slots(1, "every count was in 1 ..= MAX", was_live),
-    _SD.req_slots(2, "every usage was Frame", lambda o, _: o.usage == "Frame", _DYNAMIC),
+    _SD.req_slots(2, "every usage was Frame", lambda o, _: o.usage == "Frame", DYNAMIC),
     _SD.req_slots(3, "a count of 1 was without paths", lambda o, _: o.rc != 1 or not o.paths),
     _SD.region_is_inv(),
     _SD.parked_unchanged(2),
@@ -121,7 +131,7 @@ _DROP = (
     _SD.ens_slots(4, "1 becomes UNUSED", is_freed),
     _SD.ens_slots(5, "n > 1 becomes n - 1", shrank),
     _SD.others_preserved(6, "uncovered slots are preserved"),
-    *_SD.universal(8, known=_AX_07),
+    *_SD.universal(8, known=_LAST),
     _SD.step(1, "the segment is gone", _is_unregistered),
     _SD.returns(),
 )  # fmt: skip
@@ -252,7 +262,7 @@ _SC: Final = Checklist(
 )  # fmt: skip
 
 _SHARE = (
-    _SC.req_slots(1, "every usage was Frame", lambda o, _: o.usage == "Frame", _DYNAMIC),
+    _SC.req_slots(1, "every usage was Frame", lambda o, _: o.usage == "Frame", DYNAMIC),
     _SC.req_slots(2, "every count was at least 1", lambda o, _: o.rc >= 1),
     _SC.region_is_inv(),
     _SC.parked_unchanged(2),

@@ -9,9 +9,11 @@ from typing import Final
 from vmstore.arch import META_CAP, PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED, index_to_meta
 from vmstore.contracts.call import Call
 from vmstore.contracts.checklist import (
+    DYNAMIC,
     Checklist,
     Pages,
     always,
+    everywhere,
     is_only,
     is_valid,
     ledger_moves,
@@ -36,9 +38,8 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "UNQ.TRM.POST.2": _RETYPE,
 }
 
-_USED: Final = {"ostd": "AX-25", "vostd": "AX-25", "seed": "AX-25"}
-_FAR: Final = {"ostd": "G20", "vostd": "G20", "seed": "G20"}
-_DYNAMIC: Final = {"ostd": "AX-21", "vostd": "AX-21", "seed": "AX-21"}
+_USED: Final = everywhere("AX-25")
+_FAR: Final = everywhere("G20")
 _REGION: Final = "the region satisfies its invariant"
 _WAS_REGION: Final = "the region satisfied its invariant"
 
@@ -131,7 +132,7 @@ _METADATA = (
         "POST", "POST", "nothing but the payload differs",
         lambda c: not c.changed and unchanged(c.old, c.new),
     ),
-    _REP.pre(1, "exclusive, a frame, in the ledger", _was_global, _DYNAMIC),
+    _REP.pre(1, "exclusive, a frame, in the ledger", _was_global, DYNAMIC),
     _REP.pre(2, "in_list was 0", lambda c: _slot(c).in_list == 0),
     _REP.pre(3, _WAS_REGION, _was_region_inv(of_unique)),
     _REP.post(1, "the new handle is at the same page", lambda c: _points(c, _paddr(c))),
@@ -196,7 +197,7 @@ _DROPS = (
     _DROP.post(1, _REGION, region_inv),
     _DROP.post(2, "`slots` unchanged", slots_unchanged),
     _DROP.post(
-        3, "other owners unchanged", lambda c: is_only(c, of_unique(c)), None, _DYNAMIC
+        3, "other owners unchanged", lambda c: is_only(c, of_unique(c)), None, DYNAMIC
     ),
     _DROP.post(4, "one obligation less", lambda c: ledger_moves(c, of_unique(c), -1)),
     _RST.pre(1, "exclusive, in no list, mapped nowhere", _was_wf),

@@ -10,8 +10,11 @@ from typing import Final
 from vmstore.arch import REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.contracts.call import Call
 from vmstore.contracts.checklist import (
+    DYNAMIC,
     Checklist,
     always,
+    everywhere,
+    is_identical,
     is_valid,
     of_frame,
     of_paddr,
@@ -21,9 +24,8 @@ from vmstore.contracts.checklist import (
 from vmstore.contracts.values import is_insert, is_remove, unchanged
 from vmstore.outcome import Err, Ok
 
-_AX_25: Final = {"ostd": "AX-25", "vostd": "AX-25", "seed": "AX-25"}
-_AX_06: Final = {"ostd": "AX-06", "vostd": "AX-06", "seed": "AX-06"}
-_DYNAMIC: Final = {"ostd": "AX-21", "vostd": "AX-21", "seed": "AX-21"}
+_RECYCLED: Final = everywhere("AX-25")
+_SOLE: Final = everywhere("AX-06")
 
 LEFT_OUT: Final[Mapping[str, str]] = {
     "OP.TFS.REQ.1": "the step's guard: where it does not hold the step is OP.TFS.N.1",
@@ -32,15 +34,21 @@ LEFT_OUT: Final[Mapping[str, str]] = {
 _KEPT: Final = same("usage", "paths", "in_list", "storage", "slot_vaddr")
 
 
+def _is_unused(call: Call) -> bool:
+    return is_valid(call) and call.old.at(call.op.paddr).rc == REF_COUNT_UNUSED
+
+
 def _is_fresh(call: Call) -> bool:
-    if not is_valid(call):
-        return False
     slot = call.old.at(call.op.paddr)
-    return slot.parked and slot.usage == "Unused" and slot.rc == REF_COUNT_UNUSED
+    return _is_unused(call) and slot.parked and slot.usage == "Unused"
 
 
-def _is_not_fresh(call: Call) -> bool:
-    return isinstance(call.outcome, Ok | Err) and not _is_fresh(call)
+def _was_used(call: Call) -> bool:
+    return call.is_ok and _is_unused(call) and not _is_fresh(call)
+
+
+def _is_taken_or_no_page(call: Call) -> bool:
+    return isinstance(call.outcome, Ok | Err) and not _is_unused(call)
 
 
 def _is_registered(call: Call) -> bool:
@@ -68,7 +76,11 @@ _FROM_UNUSED = (
     _UFU.others_preserved(8),
     *_UFU.universal(9),
     _UFU.step(1, "a unique frame at the address under a fresh id", _is_registered),
-    _UFU.no_op("no page that was never used: nothing happens", _is_not_fresh, known=_AX_25),
+    _UFU.no_op("no page, or one in use: nothing happens", _is_taken_or_no_page),
+    _UFU.clause(
+        "N.1/USED", "STEP", "a page that was used before: nothing happens", is_identical,
+        _was_used, _RECYCLED,
+    ),
     _UFU.returns(),
 )  # fmt: skip
 
@@ -87,6 +99,7 @@ _DROP = (
     _UD.req_slots(2, "in_list was 0", lambda o, _: o.in_list == 0),
     _UD.req_slots(3, "storage was initialised", lambda o, _: o.storage),
     _UD.req_slots(4, "there were no paths", lambda o, _: not o.paths),
+    _UD.was_frame("STRUCT.17a"),
     _UD.region_is_inv(),
     _UD.parked_unchanged(2),
     _UD.ens_slots(3, "the count is UNUSED", lambda _, n: n.rc == REF_COUNT_UNUSED),
@@ -94,7 +107,7 @@ _DROP = (
         4, "usage, paths, in_list and slot_vaddr unchanged",
         same("usage", "paths", "in_list", "slot_vaddr"),
     ),
-    _UD.others_preserved(5, known=_DYNAMIC),
+    _UD.others_preserved(5),
     *_UD.universal(6),
     _UD.step(1, "the unique frame is gone", _is_unregistered),
     _UD.returns(),
@@ -175,14 +188,14 @@ _TFS: Final = Checklist(
 )  # fmt: skip
 
 _TRY_FROM_SHARED = (
-    _TFS.req_slots(2, "usage was Frame", lambda o, _: o.usage == "Frame", _DYNAMIC),
+    _TFS.req_slots(2, "usage was Frame", lambda o, _: o.usage == "Frame", DYNAMIC),
     _TFS.req_slots(3, "there were no paths", lambda o, _: not o.paths),
     _TFS.region_is_inv(),
     _TFS.parked_unchanged(2),
     _TFS.ens_slots(3, "the count is UNIQUE", lambda _, n: n.rc == REF_COUNT_UNIQUE),
     _TFS.ens_slots(4, "usage, paths, in_list, storage and slot_vaddr unchanged", _KEPT),
     _TFS.others_preserved(5),
-    *_TFS.universal(6, known=_AX_06),
+    *_TFS.universal(6, known=_SOLE),
     _TFS.step(1, "the frame is a unique frame, under a fresh id", _becomes_unique),
     _TFS.no_op("more than one reference: the frame stays", _is_not_sole, _frame_stays),
     _TFS.returns(),
