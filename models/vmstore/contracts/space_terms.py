@@ -156,6 +156,11 @@ def same_in_list(call: Call) -> bool:
     return call.every(lambda old, new: old.in_list == new.in_list)
 
 
+def same_paths(call: Call) -> bool:
+    """Return whether every page is mapped where it was."""
+    return call.every(lambda old, new: old.paths == new.paths)
+
+
 def was_live(old: SlotValue) -> bool:
     """Return whether a slot was in use: its count said something but UNUSED."""
     return old.rc != REF_COUNT_UNUSED
