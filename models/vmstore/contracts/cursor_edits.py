@@ -130,7 +130,7 @@ def _counts_entries(_call: Call, old: CursorValue, new: CursorValue) -> bool:
 
 
 def _same_frame_counts(call: Call) -> bool:
-    return call.every(lambda o, n: o.usage != "Frame" or o.rc == n.rc)
+    return call.every(lambda o, n: o.usage != "Frame" or not was_live(o) or o.rc == n.rc)
 
 
 def _same_beside(_call: Call, old: CursorValue, new: CursorValue) -> bool:
