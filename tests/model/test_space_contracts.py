@@ -359,7 +359,7 @@ UNMAPPED = slot(8, paths=frozenset())  # what hangs below no cursor
 CASES: list[tuple[str, str, Damage, str]] = [
     ("OP.NEWVS.REQ.1", "new", slot(root, "old", in_list=1), "ENS.7"),
     ("OP.NEWVS.ENS.1", "new", slot(root, slot_vaddr=0), "ENS.2 VMS.NEW.POST.2"),
-    ("OP.NEWVS.ENS.2", "new", store(vm_spaces=and_also(0, True)), "VMS.NEW.POST.1"),
+    ("OP.NEWVS.ENS.2", "new", store(vm_spaces=lambda held: {**held, 0: True}), "VMS.NEW.POST.1"),
     ("OP.NEWVS.ENS.3", "new", slot(root, "old", parked=False), "REQ.1"),
     ("OP.NEWVS.ENS.4", "new", AS_IT_WAS, ""),
     ("OP.NEWVS.ENS.5", "new", slot(root, usage="Frame"), "ENS.2 ENS.8"),
@@ -371,7 +371,7 @@ CASES: list[tuple[str, str, Damage, str]] = [
     ("OP.NEWVS.ENS.9/LOG", "new", UNMAPPED, "ENS.8 VMS.NEW.POST.1"),
     ("OP.NEWVS.STEP.1", "new", store(frames=without(7)), ""),
     ("OP.NEWVS.RETURNS", "new", came_to(Panic("no-memory")), ""),
-    ("OP.DROPVS.ENS.1", "drop", store(vm_spaces=and_also(0, False)), ""),
+    ("OP.DROPVS.ENS.1", "drop", store(vm_spaces=lambda held: {**held, 0: False}), ""),
     ("OP.DROPVS.ENS.2", "drop active", store(frames=without(7)), ""),
     ("OP.DROPVS.RETURNS", "drop", came_to(Panic("no-memory")), ""),
     ("VMS.NEW.POST.1", "new", store(active=and_also(1, 0)), ""),
@@ -409,7 +409,12 @@ CASES: list[tuple[str, str, Damage, str]] = [
     ("OP.OPENC.ENS.6", "open", cursor(level=4), "CUR.NEW.POST.3"),
     ("OP.OPENC.ENS.8", "open", node(1, is_locked=False), "CUR.NEW.POST.7"),
     ("OP.OPENC.ENS.9", "open", cursor(has_left=True), ""),
-    ("OP.OPENC.ENS.10", "open", leaves(lambda _: [LeafValue((99, 0), 0x7000, P, True)]), ""),
+    (
+        "OP.OPENC.ENS.10",
+        "open",
+        leaves(lambda _: [LeafValue((99, 0), 0x7000, P, is_tracked=True)]),
+        "",
+    ),
     ("OP.OPENC.STEP.1", "open", cursor(kind="ReadOnly"), ""),
     ("OP.OPENC.STEP.2", "open reversed", store(frames=without(7)), "CUR.NEW.POST.5"),
     ("OP.OPENC.RETURNS", "open held", AS_IT_WAS, ""),
@@ -714,7 +719,7 @@ CASES: list[tuple[str, str, Damage, str]] = [
     (
         "VMS.UNMAP.POST.1",
         "unmap",
-        cursor(tree=lambda tree: call_of("unmap").old.cursors[0].tree),
+        cursor(tree=lambda _: call_of("unmap").old.cursors[0].tree),
         "OP.UNMAP.ENS.4 POST.4 POST.7",
     ),
     (
@@ -920,7 +925,7 @@ def strengths(call: Call) -> tuple[bool, bool, bool]:
         ("jump", slot(9, slot_vaddr=0), (False, False, True)),
         ("jump", slot(9, usage="MMIO", rc=REF_COUNT_UNUSED), (True, True, True)),
         ("jump", both(slot(9, "old", rc=0), slot(9, paths=frozenset())), (True, True, True)),
-        ("close", slot(lambda c: c.old.cursors[9].tree.nodes[0].page, rc=0), (False, False, False)),
+        ("close", slot(lambda c: c.old.cursors[9].tree.nodes[0].page, rc=0), (False, False, True)),
     ],
 )  # fmt: skip
 def test_the_universal_clause_has_three_strengths(
@@ -949,9 +954,10 @@ def test_a_run_of_pages_ends_with_memory_and_with_the_first_page_that_is_not_liv
 
 
 def test_the_universal_clause_judges_values_that_were_made_up() -> None:
-    leaf = LeafValue((7, 0), P, P, True)
-    mapped = SlotValue(1, True, "unit", 0, "Frame", frozenset({(7, 0)}), pristine(1).slot_vaddr)
-    held = CursorValue(0, "Mutable", 0, P, 0, 1, 1, False, TreeValue((leaf,)))
+    leaf = LeafValue((7, 0), P, P, is_tracked=True)
+    live = pristine(1)._replace(rc=1, storage=True, vtable="unit", paths=frozenset({(7, 0)}))
+    mapped = live._replace(usage="Frame")
+    held = CursorValue(0, "Mutable", 0, P, 0, 1, 1, has_left=False, tree=TreeValue((leaf,)))
     old = StoreValue(SlotMap({1: mapped}), cursors={3: held})
     op = BY_NAME["frame_drop"].make({"frame": 0})
 
@@ -960,6 +966,14 @@ def test_the_universal_clause_judges_values_that_were_made_up() -> None:
 
     assert after(mapped._replace(rc=2)) == (True, True, True)
     assert after(pristine(1)) == (False, False, False)
+
+    def after_node(value: SlotValue) -> tuple[bool, bool, bool]:
+        node_slot = StoreValue(SlotMap({1: live._replace(usage="PageTable")}))
+        return strengths(Call(WORLD, op, OK, node_slot, StoreValue(SlotMap({1: value})), (1,)))
+
+    assert after_node(live._replace(usage="PageTable", rc=2)) == (True, True, True)
+    assert after_node(live._replace(usage="PageTable", paths=frozenset())) == (True, True, False)
+    assert after_node(live._replace(usage="PageTable", rc=0)) == (True, True, False)
 
 
 # -- values --------------------------------------------------------------------------------------
@@ -993,10 +1007,13 @@ def test_a_space_that_a_refused_call_gave_back_is_that_of_its_cursors() -> None:
 
 # -- campaigns -----------------------------------------------------------------------------------
 
+_DRAWN_RARELY = "an entry that cannot be encoded is drawn so rarely that a case alone has it"
 NEVER_ASKED = {
-    "ostd": {"OP.UNMAP.ENS.18": "no page of the model is a device's"},
-    "vostd": {"OP.UNMAP.ENS.18": "no page of the model is a device's"},
+    "OP.UNMAP.ENS.18": "no page of the model is a device's",
+    "CUR.PROT.POST.6": _DRAWN_RARELY,
+    "CUR.MAP.POST.10": _DRAWN_RARELY,
 }
+REPLACING = {"CUR.MAP.POST.9": "what is mapped is replaced"}
 
 
 @pytest.mark.parametrize("profile", ["ostd", "vostd"])
@@ -1009,8 +1026,8 @@ def test_all_clauses_hold_in_a_campaign_but_for_the_suspects(profile: str) -> No
         world = fuzz_world(rng, World(profile=profile), frozenset())
         session = Session(world)
         observer = Observer(session.state)
-        source = SwarmTrace(rng, SwarmConfig(rng, world, ("space", "io")), session.state)
-        for _ in range(150):
+        source = SwarmTrace(rng, SwarmConfig(rng, world, ("space", "io", "frame")), session.state)
+        for _ in range(120):
             op = source.next_op()
             assert session.step(op) is None
             assert session.outcome is not None
@@ -1026,4 +1043,5 @@ def test_all_clauses_hold_in_a_campaign_but_for_the_suspects(profile: str) -> No
     assert steps > 10_000
     wrong = {name for name, times in failed.items() if times and profile not in CLAUSES[name].known}
     assert not wrong
-    assert CLAUSES.keys() - asked.keys() == NEVER_ASKED[profile].keys()
+    allowed = NEVER_ASKED | (REPLACING if profile == "vostd" else {})
+    assert CLAUSES.keys() - asked.keys() <= allowed.keys()
