@@ -845,6 +845,15 @@ def test_each_clause_has_a_case_and_an_id_of_its_own() -> None:
     assert {clause for clause, *_ in CASES} == set(CLAUSES)
 
 
+def test_the_ops_of_a_store_clause_are_those_that_realise_its_operation() -> None:
+    for clause in CLAUSES.values():
+        realised = [BY_NAME[name].vmstore_op for name in clause.ops]
+        if clause.id.startswith("OP.") and clause.op != "CursorMut::unmap":
+            assert set(realised) == set(clause.op.split(", ")), clause.id
+        assert clause.text
+        assert clause.source
+
+
 def numbered(prefix: str, last: int) -> list[str]:
     return [f"{prefix}.{number}" for number in range(1, last + 1)]
 

@@ -194,6 +194,7 @@ def _counts_wait(call: Call) -> bool:
     return all(n.is_live and n.rc >= o.rc and n.paths <= o.paths for o, n in pages)
 
 
+# A contract of its own: it speaks whether the proof's requirements are met or not.
 _EXEC: Final = Card("OP.UNMAP", "CursorMut::unmap", ("cursor_unmap",), "CursorMut::unmap", _removes)
 _EXECUTED = (
     _EXEC.line("EXEC.1", "a frame loses exactly the paths of the leaves that were removed",

@@ -94,8 +94,8 @@ def _is_registered(call: Call) -> bool:
 
 
 _OPEN: Final = Card(
-    "OP.OPENC", "OpenCursor", ("cursor_open", "cursor_open_mut"), "vm_space_cursor_embedded",
-    returned, is_space_asked,
+    "OP.OPENC", "OpenCursor, OpenCursorMut", ("cursor_open", "cursor_open_mut"),
+    "vm_space_cursor_embedded", returned, is_space_asked,
 )  # fmt: skip
 _OPENC = (
     _OPEN.line("REQ.1", "the space satisfied its invariant", _is_space_sound),
@@ -210,7 +210,8 @@ _QUERIES = (
 )  # fmt: skip
 
 _NAV: Final = Card(
-    "OP.NAV", "Navigate", ("cursor_find_next", "cursor_jump", "cursor_protect_next"),
+    "OP.NAV", "FindNext, Jump, ProtectNext",
+    ("cursor_find_next", "cursor_jump", "cursor_protect_next"),
     "Cursor::{find_next, jump}, CursorMut::protect_next", returned, has_cursor,
 )  # fmt: skip
 _NAVIGATION = (

@@ -47,13 +47,13 @@ class Card:
 
     def line(
         self, tail: str, text: str, holds: Test, when: Test | None = None,
-        known: Known | None = None, ops: tuple[str, ...] | None = None,
+        known: Known | None = None,
     ) -> ContractClause:  # fmt: skip
         """Return the clause `PREFIX.tail`; its kind follows from the tail."""
         kind = _KINDS[tail.replace("/", ".").partition(".")[0]]
         applies = when or (self.asked if kind in ("REQ", "PRE") else self.when)
         return ContractClause(
-            f"{self.prefix}.{tail}", self.op, ops or self.ops, kind, text, self.source, holds,
+            f"{self.prefix}.{tail}", self.op, self.ops, kind, text, self.source, holds,
             applies, known=dict(known or {}),
         )  # fmt: skip
 
