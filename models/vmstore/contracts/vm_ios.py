@@ -150,8 +150,8 @@ def _can_lend(call: Call) -> bool:
 
 
 _KERNEL: Final = Card(
-    "OP.NEWKIO", "NewKernelReader, NewKernelWriter", ("reader_new", "writer_new"), "axiom_kernel_mem_view", succeeded,
-    _can_lend,
+    "OP.NEWKIO", "NewKernelReader, NewKernelWriter", ("reader_new", "writer_new"),
+    "axiom_kernel_mem_view", succeeded, _can_lend,
 )  # fmt: skip
 _KERNELS = (
     _KERNEL.line("ENS.1", "there is a handle", lambda c: c.is_ok and _is_registered(c), _can_lend),
