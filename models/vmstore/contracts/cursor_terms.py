@@ -13,6 +13,7 @@ from vmstore.contracts.values import CursorValue, LeafValue, StoreValue
 from vmstore.ghost.cursor_view import CursorView
 from vmstore.ghost.mapping import Mapping
 
+ENCODED_FLAGS: Final = 0x9F  # the flags that an entry's word has bits for
 CursorTest = Callable[[Call, CursorValue, CursorValue], bool]
 
 
@@ -77,6 +78,17 @@ def is_tree_sound(call: Call, store: StoreValue, cursor: CursorValue) -> bool:
     return universal.is_sound(cursor.tree, store.slots, call.world.rc_max)
 
 
+def is_mutable(call: Call) -> bool:
+    """Return whether the operated cursor may change what is mapped: others have no such method."""
+    old = cursor_of(call)
+    return old is not None and old.kind == "Mutable"
+
+
+def mutated(call: Call) -> bool:
+    """Return whether a call on such a cursor returned with an effect."""
+    return call.is_ok and is_mutable(call)
+
+
 def was_entry_inv(call: Call) -> bool:
     """Return whether the operated cursor's entry satisfied its invariant before the call."""
     old = cursor_of(call)
@@ -130,7 +142,7 @@ def view_of(call: Call, cursor: CursorValue) -> CursorView:
     return CursorView(cursor.va, mapped, call.world.entries)
 
 
-def length_panic(call: Call, cursor: CursorValue, length: int) -> str | None:
+def length_panic(cursor: CursorValue, length: int) -> str | None:
     """Return the code of the panic that a length comes to, None where it is inside of the range."""
     if length % PAGE_SIZE:
         return "len-unaligned"

@@ -186,13 +186,15 @@ def _usage_stays(call: Call) -> bool:
 
 
 def _counts_wait(call: Call) -> bool:
-    """What a grace period waits for is still counted; a path may go with its table only."""
-    return all(
-        call.after(i).rc >= call.before(i).rc and call.after(i).paths <= call.before(i).paths
-        for i in _removed_pages(call)
-    )
+    """What a grace period waits for is still counted, by each processor that is to flush.
+
+    A path may go with its table only.
+    """
+    pages = ((call.before(i), call.after(i)) for i in sorted(_removed_pages(call)))
+    return all(n.is_live and n.rc >= o.rc and n.paths <= o.paths for o, n in pages)
 
 
+# A contract of its own: it speaks whether the proof's requirements are met or not.
 _EXEC: Final = Card("OP.UNMAP", "CursorMut::unmap", ("cursor_unmap",), "CursorMut::unmap", _removes)
 _EXECUTED = (
     _EXEC.line("EXEC.1", "a frame loses exactly the paths of the leaves that were removed",

@@ -53,7 +53,8 @@ def _is_space_sound(call: Call) -> bool:
     return root >= 0 and is_node_sound(root, call.before(root), call.world.rc_max)
 
 
-def _has_space(call: Call) -> bool:
+def is_space_asked(call: Call) -> bool:
+    """Return whether a cursor of a live space was asked for."""
     return call.op.vs in call.old.vm_spaces and is_made(call)
 
 
@@ -93,8 +94,8 @@ def _is_registered(call: Call) -> bool:
 
 
 _OPEN: Final = Card(
-    "OP.OPENC", "OpenCursor", ("cursor_open", "cursor_open_mut"), "vm_space_cursor_embedded",
-    returned, _has_space,
+    "OP.OPENC", "OpenCursor, OpenCursorMut", ("cursor_open", "cursor_open_mut"),
+    "vm_space_cursor_embedded", returned, is_space_asked,
 )  # fmt: skip
 _OPENC = (
     _OPEN.line("REQ.1", "the space satisfied its invariant", _is_space_sound),
@@ -114,7 +115,7 @@ _OPENC = (
     _OPEN.line("STEP.2", "without a cursor only slots may differ",
                lambda c: unchanged(c.old, c.new), lambda c: returned(c) and not c.is_ok),
     # It spins where another cursor is in the way, and panics without memory for its tables.
-    _OPEN.returns(_has_space, fails("AX-18")),
+    _OPEN.returns(is_space_asked, fails("AX-18")),
 )  # fmt: skip
 
 
@@ -209,7 +210,8 @@ _QUERIES = (
 )  # fmt: skip
 
 _NAV: Final = Card(
-    "OP.NAV", "Navigate", ("cursor_find_next", "cursor_jump", "cursor_protect_next"),
+    "OP.NAV", "FindNext, Jump, ProtectNext",
+    ("cursor_find_next", "cursor_jump", "cursor_protect_next"),
     "Cursor::{find_next, jump}, CursorMut::protect_next", returned, has_cursor,
 )  # fmt: skip
 _NAVIGATION = (

@@ -47,13 +47,13 @@ class Card:
 
     def line(
         self, tail: str, text: str, holds: Test, when: Test | None = None,
-        known: Known | None = None, ops: tuple[str, ...] | None = None,
+        known: Known | None = None,
     ) -> ContractClause:  # fmt: skip
         """Return the clause `PREFIX.tail`; its kind follows from the tail."""
         kind = _KINDS[tail.replace("/", ".").partition(".")[0]]
         applies = when or (self.asked if kind in ("REQ", "PRE") else self.when)
         return ContractClause(
-            f"{self.prefix}.{tail}", self.op, ops or self.ops, kind, text, self.source, holds,
+            f"{self.prefix}.{tail}", self.op, self.ops, kind, text, self.source, holds,
             applies, known=dict(known or {}),
         )  # fmt: skip
 
@@ -154,6 +154,11 @@ def same_parked(call: Call) -> bool:
 def same_in_list(call: Call) -> bool:
     """Return whether no slot's tag differs."""
     return call.every(lambda old, new: old.in_list == new.in_list)
+
+
+def same_paths(call: Call) -> bool:
+    """Return whether every page is mapped where it was."""
+    return call.every(lambda old, new: old.paths == new.paths)
 
 
 def was_live(old: SlotValue) -> bool:

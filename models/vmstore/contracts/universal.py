@@ -112,13 +112,15 @@ def log(call: Call) -> bool:
     """Return whether every cursor that the slots admit stays sound, as a rule about slots.
 
     A mapped page keeps its paths and stays live; so does, behind a mapped page, a run of live
-    pages that is as long as a huge page; a linked node stays one, under the same path.
+    pages that is as long as a huge page; a node with its one path stays one, under that path.
+    A running state records no path of a node: there what links it is seen below cursors alone.
     """
     rc_max = call.world.rc_max
     for index in call.changed:
         before, after = call.before(index), call.after(index)
         if before.usage == "PageTable":
-            if 1 <= before.rc <= rc_max and not _stays_node(before, after, rc_max):
+            was_node = 1 <= before.rc <= rc_max and len(before.paths) == 1
+            if was_node and not _stays_node(before, after, rc_max):
                 return False
         elif before.paths and stands(before, rc_max):
             is_leaf = after.usage != "PageTable" and stands(after, rc_max)

@@ -87,7 +87,12 @@ def _has_space(call: Call) -> bool:
 
 _USER_OPS: Final = ("vs_reader", "vs_writer")
 _USER: Final = Card(
-    "OP.NEWIO", "NewUserIo", _USER_OPS, "tracked_vm_space_reader_embedded", returned, _has_space
+    "OP.NEWIO",
+    "NewReader, NewWriter",
+    _USER_OPS,
+    "tracked_vm_space_reader_embedded",
+    returned,
+    _has_space,
 )
 _USERS = (
     # The code asks for the space to be active, of which the contract knows nothing.
@@ -145,8 +150,8 @@ def _can_lend(call: Call) -> bool:
 
 
 _KERNEL: Final = Card(
-    "OP.NEWKIO", "NewKernelIo", ("reader_new", "writer_new"), "axiom_kernel_mem_view", succeeded,
-    _can_lend,
+    "OP.NEWKIO", "NewKernelReader, NewKernelWriter", ("reader_new", "writer_new"),
+    "axiom_kernel_mem_view", succeeded, _can_lend,
 )  # fmt: skip
 _KERNELS = (
     _KERNEL.line("ENS.1", "there is a handle", lambda c: c.is_ok and _is_registered(c), _can_lend),
@@ -171,7 +176,12 @@ def _only_it_goes(call: Call) -> bool:
 
 
 _DROP: Final = Card(
-    "OP.DROPIO", "DropIo", ("reader_drop", "writer_drop"), "Drop", succeeded, _is_used
+    "OP.DROPIO",
+    "DropReader, DropWriter",
+    ("reader_drop", "writer_drop"),
+    "Drop",
+    succeeded,
+    _is_used,
 )
 _DROPS = (
     _DROP.line("ENS.1", "the handle is registered no more, everything else is as it was",
@@ -179,19 +189,22 @@ _DROPS = (
     _DROP.returns(_is_used),
 )  # fmt: skip
 
-_VALUE_OPS: Final = ("reader_read_val", "writer_write_val")
 _NOP: Final = Card(
-    "OP.NOP", "Observe", ("cursor_virt_addr", "reader_remain", "writer_avail"),
+    "OP.NOP", "VirtAddr, ReaderQuery, WriterQuery",
+    ("cursor_virt_addr", "reader_remain", "writer_avail"),
     "Cursor::virt_addr, VmReader::remain, VmWriter::avail", returned, is_made,
+)  # fmt: skip
+_VALUE: Final = Card(
+    "OP.NOP", "ReaderReadVal, WriterWriteVal", ("reader_read_val", "writer_write_val"),
+    "VmReader::read_val, VmWriter::write_val", returned, is_made,
 )  # fmt: skip
 _NOPS = (
     _NOP.line("ENS.1", "the store is the same", is_same_store),
     _NOP.returns(is_made),
     # The handle moves on, of which its owner in the proof knows nothing.
-    _NOP.line("ENS.1/VAL", "reading or writing an integer: the store is the same", is_same_store,
-              known=fails("AX-37"), ops=_VALUE_OPS),
-    _NOP.line("RETURNS/VAL", "where the precondition holds the call returns", returned, is_made,
-              ops=_VALUE_OPS),
+    _VALUE.line("ENS.1/VAL", "an integer was read or written: the store is the same",
+                is_same_store, known=fails("AX-37")),
+    _VALUE.line("RETURNS/VAL", "where the precondition holds the call returns", returned, is_made),
 )  # fmt: skip
 
 
@@ -211,7 +224,7 @@ def _is_inv(entry: VmIoValue) -> bool:
 
 
 _METHOD: Final = Card(
-    "OP.IOMETH", "IoMethod",
+    "OP.IOMETH", "ReaderLimit, ReaderSkip, WriterLimit, WriterSkip, WriterFillZeros",
     ("reader_limit", "reader_skip", "writer_limit", "writer_skip", "writer_fill_zeros"),
     "VmReader::{limit, skip}, VmWriter::{limit, skip, fill_zeros}", returned, _is_used,
 )  # fmt: skip

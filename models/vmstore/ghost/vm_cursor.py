@@ -20,15 +20,24 @@ class Position(Protocol):
     """Where a cursor stands, of the running view or of a value. Units: bytes."""
 
     @property
-    def start(self) -> int: ...
+    def start(self) -> int:
+        """Where the locked range begins."""
+
     @property
-    def end(self) -> int: ...
+    def end(self) -> int:
+        """Where it ends, exclusive."""
+
     @property
-    def va(self) -> int: ...
+    def va(self) -> int:
+        """The position."""
+
     @property
-    def level(self) -> int: ...
+    def level(self) -> int:
+        """The level of the current entry."""
+
     @property
-    def guard_level(self) -> int: ...
+    def guard_level(self) -> int:
+        """The level of the table that has the whole range."""
 
 
 def in_locked_range(place: Position) -> bool:
