@@ -92,7 +92,8 @@ def ask_cursor() -> Answer:
                 found = True
                 break
         if not found:
-            text = f"the range {start:#x}..{end:#x} in tables of {_LEVELS} levels and {_ENTRIES} entries"
+            shape = f"tables of {_LEVELS} levels and {_ENTRIES} entries"
+            text = f"the range {start:#x}..{end:#x} in {shape}"
             return Answer(scenes, tried, text, ("CURO.07", "CURO.08"))
     return Answer(scenes, tried, None)
 

@@ -65,7 +65,7 @@ def _tracked_by_bit() -> str | None:
 
 
 def _closed_under_any_size() -> str | None:
-    """Try all maps of four pages: which are device memory?"""
+    """Try all maps of four pages into device memory and RAM."""
     pages = 4
     for chosen in product((False, True), repeat=pages):
         is_closed = all(

@@ -141,8 +141,8 @@ class StoreValue:
 
     `cached` are the translations that processors may use, as (cpu, page, paddr); `roots` the pages
     of the spaces' root tables; `active` the live space that each processor uses, `cpu` the one
-    that runs; `lists` the pages of each list. `projected` are the paths of a slot as sequences of indices, which do not name the
-    space; it follows from `slots` and is not compared.
+    that runs; `lists` the pages of each list. `projected` are the paths of a slot as sequences of
+    indices, which do not name the space; it follows from `slots` and is not compared.
     """
 
     slots: Mapping[int, SlotValue]
