@@ -18,6 +18,11 @@ BY_ID = {clause.id: clause for clause in CLAUSES}
 RECORDED = list(recorded())
 
 
+def test_a_trace_is_of_the_profile_that_its_name_says() -> None:
+    for path in sorted(TRACES.iterdir()):
+        assert load(path).world.profile == path.name.split(".")[-2], path.name
+
+
 def test_there_is_a_trace_for_every_expected_violation_and_no_other() -> None:
     expected = {
         file_name(clause.known[profile], clause.id, profile)

@@ -1,6 +1,8 @@
 """Satisfiability: the contracts that no state meets come out, and a repaired one does not."""
 
+import runpy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +79,15 @@ def test_what_contracts_leave_open_and_what_probes_break() -> None:
         assert weakness.witness(), weakness.id
     for probe in PROBES:
         assert probe.witness(), probe.id
+
+
+@pytest.mark.slow  # every search once more
+def test_the_page_is_what_the_recorded_traces_show() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    wanted = runpy.run_path(str(docs / "tables.py"))["audit_page"]()
+
+    assert (docs / "audit.md").read_text(encoding="utf-8") == wanted, "run `python docs/tables.py`"
+    assert wanted.count("\n## AX-") >= 45
 
 
 def test_a_suspect_is_named_as_it_is_confirmed() -> None:

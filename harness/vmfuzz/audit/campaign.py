@@ -14,7 +14,7 @@ from vmfuzz.engines.interface import Found, Plan, Progress, merge
 from vmfuzz.engines.registry import engine
 from vmfuzz.finding import Finding
 from vmfuzz.minimize import minimize
-from vmfuzz.runner import run
+from vmfuzz.runner import ModelSystem, Run, run
 from vmfuzz.trace import Trace
 from vmstore.contracts.catalogue import CLAUSES
 from vmstore.contracts.judge import EVERY, QUIET
@@ -33,6 +33,19 @@ class Evidence:
 
     trace: Trace
     finding: Finding
+
+
+class UnderProfile(ModelSystem):
+    """The model under one profile: a trace of another one shows nothing of it."""
+
+    def __init__(self, profile: str) -> None:
+        self.profile = profile
+
+    def run(self, trace: Trace, *, checks: frozenset[str], strict: bool) -> Run:
+        """Run a trace of the profile; any other has no finding."""
+        if trace.world.profile != self.profile:
+            return Run()
+        return super().run(trace, checks=checks, strict=strict)
 
 
 @dataclass(slots=True)
@@ -130,5 +143,6 @@ def _keep(audited: Audited, found: Found, plan: Plan) -> None:
     trace = cut(found)
     if run(trace, checks=checks).finding is None:
         return
-    result = minimize(trace, checks=checks, strict=plan.strict)
+    system = UnderProfile(audited.profile)
+    result = minimize(trace, checks=checks, strict=plan.strict, system=system)
     audited.evidence[clause] = Evidence(result.trace, result.finding)

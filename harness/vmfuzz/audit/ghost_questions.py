@@ -1,4 +1,4 @@
-"""Questions about definitions rather than calls: is there a value that satisfies all of them?"""
+"""Questions about definitions rather than calls: whether a value satisfies all of them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

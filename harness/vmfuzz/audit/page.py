@@ -13,8 +13,9 @@ _HEAD = """\
 The proof of the store rests on contracts that are trusted, not proved. Here is every suspect among
 them that vmfuzz confirms: what the contract says, what the code does instead, and the shortest
 trace, state or value that shows it. `vmfuzz audit` finds all of it again; `vmfuzz audit TRACE` says
-which clauses each step of a trace breaks. In a trace `ostd` is upstream's behaviour, `vostd` the
-verified twin's. This page is written by `python docs/tables.py` from the recorded traces.
+which clauses each step of a trace breaks; [contracts.md](contracts.md) has every clause. In a trace
+`ostd` is upstream's behaviour, `vostd` the verified twin's. This page is written by
+`python docs/tables.py` from the recorded traces.
 """
 
 
@@ -80,7 +81,7 @@ def _section(ax: str, rows: list[Row]) -> str:
     name = file_name(ax, shown.id, shown.profile or "")
     settings = " ".join(f"{key}={value}" for key, value in trace.world.settings().items())
     lines += [
-        f"`{name}`, in the world `{settings}`:\n",
+        f"`{name}`, in {f'the world `{settings}`' if settings else 'the default world'}:\n",
         "```",
         *(format_step(step) for step in trace.steps),
         "```",

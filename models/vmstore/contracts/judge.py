@@ -6,6 +6,7 @@ from vmstore.contracts.call import Call
 from vmstore.contracts.catalogue import BY_OP, judge
 from vmstore.contracts.observer import Observer
 from vmstore.contracts.registry import ContractClause
+from vmstore.contracts.values import changes
 from vmstore.ops import DECLARATIONS, Op
 from vmstore.outcome import Outcome
 from vmstore.step import State
@@ -13,6 +14,9 @@ from vmstore.step import State
 Tally = dict[str, list[int]]  # clause -> how often evaluated, of these non-vacuous, of these false
 EVERY: Final = "contracts"  # the check that stands for all clauses
 QUIET: Final = "!"  # before an id: the clause is counted and not reported
+
+
+_SHOWN: Final = 3  # slots that a witness describes
 
 
 class Judge:
@@ -78,5 +82,11 @@ class Judge:
         """Return what shows that a clause is false of a call."""
         if clause.show is not None:
             return clause.show(call)
-        shown = [f"slot {i}: {call.before(i)} became {call.after(i)}" for i in call.changed[:3]]
-        return "; ".join([f"came to {call.outcome}", *(shown or ["no slot changed"])])
+        shown = [changes(i, call.before(i), call.after(i)) for i in call.changed[:_SHOWN]]
+        return "; ".join([f"came to {_word(call.outcome)}", *(shown or ["no slot changed"])])
+
+
+def _word(outcome: Outcome) -> str:
+    detail = getattr(outcome, "variant", None) or getattr(outcome, "code", None)
+    name = type(outcome).__name__.lower()
+    return f"{name} {detail}" if detail else name

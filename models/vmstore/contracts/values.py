@@ -49,6 +49,27 @@ Prop = tuple[int, str, int]  # flags, cache policy, privileged flags
 NO_PROP: Prop = (0, "WB", 0)
 
 
+def changes(index: int, old: SlotValue, new: SlotValue) -> str:
+    """Return what differs between two values of slot `index`, as people write it."""
+    pairs = zip(_shown(old).items(), _shown(new).values(), strict=True)
+    told = [f"{name} {before} -> {after}" for (name, before), after in pairs if before != after]
+    return f"slot {index * PAGE_SIZE:#x}: {', '.join(told)}"
+
+
+def _shown(slot: SlotValue) -> dict[str, str]:
+    words = {REF_COUNT_UNUSED: "UNUSED", REF_COUNT_UNIQUE: "UNIQUE"}
+    return {
+        "rc": words.get(slot.rc, str(slot.rc)),
+        "storage": "init" if slot.storage else "uninit",
+        "vtable": slot.vtable or "uninit",
+        "in_list": str(slot.in_list),
+        "usage": slot.usage,
+        "P": str(len(slot.paths)),
+        "parked": str(slot.parked),
+        "obligations": str(slot.obligations),
+    }
+
+
 class LeafValue(NamedTuple):
     """A leaf below a cursor: its path, the page it maps, its size in bytes, where it is mapped."""
 
