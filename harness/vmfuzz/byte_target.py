@@ -5,7 +5,7 @@ from random import Random
 from typing import Final
 
 from vmfuzz.bytecode import decode, encode
-from vmfuzz.engines.interface import merge
+from vmfuzz.clause_counts import ClauseCounts, merge
 from vmfuzz.features import StateMap
 from vmfuzz.finding import Finding
 from vmfuzz.mutate import HEADER
@@ -44,7 +44,7 @@ class ByteTarget:
         self.inputs = self.steps = 0
         self.tally: dict[tuple[type, str], int] = {}
         self.quirks: dict[str, int] = {}
-        self.contracts: dict[str, list[int]] = {}
+        self.contracts: ClauseCounts = {}
 
     def world(self, data: bytes) -> World:
         """Return the world that an input asks for."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Final
 
+from vmfuzz.clause_counts import ClauseCounts, merge
 from vmfuzz.crashes import cut
-from vmfuzz.engines.interface import Found, Plan, Progress, merge
+from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.engines.registry import engine
 from vmfuzz.finding import Finding
 from vmfuzz.minimize import minimize
@@ -52,12 +53,12 @@ class UnderProfile(ModelSystem):
 class Audited:
     """What is known of the clauses under one profile.
 
-    Shape: `counts` per clause as in `Progress.contracts`, `evidence` per violated clause.
+    Shape: `counts` per clause, `evidence` per violated clause.
     """
 
     profile: str
     clauses: tuple[ContractClause, ...]
-    counts: dict[str, list[int]] = field(default_factory=dict)
+    counts: ClauseCounts = field(default_factory=dict)
     evidence: dict[str, Evidence] = field(default_factory=dict)
     steps: int = 0
 

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from vmfuzz.byte_layout import RECORD
 from vmfuzz.byte_target import ByteTarget, swarm_inputs
-from vmfuzz.engines.interface import Found, Plan, Progress, merge
+from vmfuzz.clause_counts import merge
+from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.errors import HarnessError, VmfuzzError
 from vmfuzz.finding import FIELDS, Finding
 from vmfuzz.mutate import HEADER
