@@ -63,6 +63,8 @@ def parse_checks(names: Iterable[str]) -> frozenset[str]:
 class Session:
     """One run in progress. `step` runs an op whose handles are live and returns a finding or None.
 
+    `without` are ids of clauses that are left out, to measure what each is worth. They are left out of
+    what is reported, not of the fused decision: that one only says where it is worth looking.
     `is_over` after a panic, abort, divergence, fatal quirk or finding; `is_poked` once a test hook
     made the state something that no contract speaks of, so that nothing is checked any more.
     """
@@ -80,6 +82,7 @@ class Session:
         "steps",
         "strict",
         "view",
+        "without",
     )
 
     def __init__(
@@ -90,6 +93,7 @@ class Session:
         checks: frozenset[str] = frozenset(CHECKS),
         full_every: int = FULL_EVERY,
         strict: bool = False,
+        without: frozenset[str] = frozenset(),
     ) -> None:
         self.state = State(world, faults)
         self.machine = self.state.machine
@@ -98,6 +102,7 @@ class Session:
         self.groups = tuple(group for group in _CLAUSE_GROUPS if group in checks)
         self.full_every = full_every
         self.strict = strict
+        self.without = without
         self.steps = 0
         self.is_over = False
         self.is_poked = False
@@ -209,6 +214,8 @@ class Session:
         return self._finding(op, clause, text, source, witness)
 
     def _clause_finding(self, op: Op | None, found: list[Violation]) -> Finding | None:
+        if self.without:
+            found = [violation for violation in found if violation.clause not in self.without]
         if not found:
             return None
         first = found[0]
