@@ -63,8 +63,8 @@ def parse_checks(names: Iterable[str]) -> frozenset[str]:
 class Session:
     """One run in progress. `step` runs an op whose handles are live and returns a finding or None.
 
-    `without` are ids of clauses that are left out, to measure what each is worth. They are left out of
-    what is reported, not of the fused decision: that one only says where it is worth looking.
+    `without` are ids of clauses that are left out, to measure what each is worth: left out of what
+    is reported, not of the fused decision, which only says where it is worth looking.
     `is_over` after a panic, abort, divergence, fatal quirk or finding; `is_poked` once a test hook
     made the state something that no contract speaks of, so that nothing is checked any more.
     """

@@ -95,8 +95,9 @@ def run(
 
     `watch` is called after every executed step, with its position.
 
-    `without` are clauses that are not reported. `full` evaluates every clause on the whole state after every step. The same trace gives the
-    same run, always; a finding's step counts op lines, skipped ones included.
+    `without` are clauses that are not reported. `full` evaluates every clause on the whole state
+    after every step. The same trace gives the same run, always; a finding's step counts op lines,
+    skipped ones included.
     Errors: UnknownFault; HarnessError when the model's own counts drift.
     """
     flags = Faults.of((*trace.faults, *faults))

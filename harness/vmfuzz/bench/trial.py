@@ -7,6 +7,7 @@ that out, and to minimize the finding, is not counted as the engine's.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from time import monotonic
 from typing import Final, NamedTuple
@@ -122,7 +123,7 @@ def hunt(quarry: Quarry, source: Engine | None = None) -> Trial:
     """
     fault = quarry.fault
     has_child = quarry.engine == _OWN_PROCESS
-    source = source or engine(quarry.engine)
+    source = source or _warm_engine(quarry.engine)
     progress, clock = Progress(), EngineClock()
     watch = _Watch(fault, clock)
     plan = Plan(
@@ -146,6 +147,15 @@ def hunt(quarry: Quarry, source: Engine | None = None) -> Trial:
             break
     done = Trial(*quarry, watch.reached, watch.triggered, first, signature, named)
     return done if best is None else _minimized(done, best)
+
+
+@cache
+def _warm_engine(name: str) -> Engine:
+    """Return the engine after a short run: what is loaded and filled in once is not measured."""
+    made = engine(name)
+    if name != _OWN_PROCESS:
+        list(made.run(Plan(steps=1), Progress(), lambda: None))
+    return made
 
 
 def _moment(found: Found, watch: _Watch, clock: EngineClock) -> Moment:
