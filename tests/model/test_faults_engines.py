@@ -20,7 +20,7 @@ FRAME_LAYER = [fault for fault in EVERY if fault not in IN_SPACES]
 
 
 def is_found(fault: str, engine: str) -> bool:
-    return hunt(Quarry(fault, engine, 1, 0, SECONDS)).named_after is not None
+    return hunt(Quarry(fault, engine, 1, 0, SECONDS), patience=SECONDS).named is not None
 
 
 @pytest.mark.slow

@@ -86,11 +86,18 @@ def hunt_all(
 
 
 def _in_turn(cells: list[_Cell]) -> Iterator[Trial]:
-    for cell in cells:
-        while (quarry := cell.next()) is not None:
-            trial = hunt(quarry)
-            cell.add(trial)
-            yield trial
+    """Run the first trial of each cell, then the second ones: cut short, every bug was tried."""
+    waiting = cells
+    while waiting:
+        going: list[_Cell] = []
+        for cell in waiting:
+            quarry = cell.next()
+            if quarry is not None:
+                trial = hunt(quarry)
+                cell.add(trial)
+                going.append(cell)
+                yield trial
+        waiting = going
 
 
 def _in_parallel(cells: list[_Cell], workers: int) -> Iterator[Trial]:

@@ -42,7 +42,7 @@ def result_tables(trials: Sequence[Trial], p_test: PTest | None) -> list[Grid]:
 
 
 def cell_table(rows: Sequence[CellRow]) -> Grid:
-    """Return three rows per bug and engine, one per stage: an 80-column terminal has room for it."""
+    """Return three rows per bug and engine, one per stage: 100 columns have room for that."""
     headings = ("bug", "stage", "trials", "steps", "seconds")
     return Grid(headings, [line for row in rows for line in _cell(row)], (2, 3, 4))
 

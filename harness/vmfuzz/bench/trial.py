@@ -1,7 +1,7 @@
 """One trial: one run of one engine with one bug planted, and how far it came.
 
 A trial goes on after a finding under another clause than the catalogue's, until the bug is found
-under its own or time is up. `stages` says what reached and triggered mean. What it takes to find
+under its own, time is up, or `PATIENCE` is: that is looked at whenever it finds more. `stages` says what reached and triggered mean. What it takes to find
 that out, and to minimize the finding, is not counted as the engine's.
 """
 
@@ -23,6 +23,7 @@ from vmstore.faults import FAULT_BY_ID
 from vmstore.ops import Op
 from vmstore.world import World
 
+PATIENCE: Final = 5.0  # processor seconds
 _SEEDS: Final = 1 << 31
 _OWN_PROCESS: Final = "atheris"  # its traces run in a child, where nothing can watch them
 
@@ -114,7 +115,7 @@ class _Watch:
             self.triggered = Moment(now, self.steps + seen.triggered + 1)
 
 
-def hunt(quarry: Quarry, source: Engine | None = None) -> Trial:
+def hunt(quarry: Quarry, source: Engine | None = None, patience: float = PATIENCE) -> Trial:
     """Run one trial.
 
     Requires: `source` is an engine of the quarry's name, which is made when it is None.
@@ -144,6 +145,7 @@ def hunt(quarry: Quarry, source: Engine | None = None) -> Trial:
             first, best, signature = now, found, found.finding.signature
         if found.finding.clause == FAULT_BY_ID[fault].clause:
             named, best = now, found
+        if named is not None or now.seconds - first.seconds > patience:
             break
     done = Trial(*quarry, watch.reached, watch.triggered, first, signature, named)
     return done if best is None else _minimized(done, best)
