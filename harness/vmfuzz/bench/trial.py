@@ -1,8 +1,9 @@
 """One trial: one run of one engine with one bug planted, and how far it came.
 
 A trial goes on after a finding under another clause than the catalogue's, until the bug is found
-under its own, time is up, or `PATIENCE` is: that is looked at whenever it finds more. `stages` says what reached and triggered mean. What it takes to find
-that out, and to minimize the finding, is not counted as the engine's.
+under its own, time is up, or `PATIENCE` is: that is looked at whenever it finds more. `stages` says
+what reached and triggered mean. What it takes to find that out, and to minimize the finding, is
+not counted as the engine's.
 """
 
 from collections.abc import Sequence
