@@ -40,7 +40,8 @@ EXEMPT: Final[dict[str, Exempt]] = {
     "STRUCT.17c": Exempt(("UNQ.WFR",), "one of the terms of the other clause's conjunction"),
     "STRUCT.17d": Exempt(("UNQ.WFR",), "one of the terms of the other clause's conjunction"),
     "STRUCT.18": Exempt(
-        ("XTRA.1'",), "a live unique handle is an exclusive owner, of which U counts one"
+        ("XTRA.1'", "UNQ.WFR"),
+        "a count of UNIQUE wants U = 1, any other count is none for a handle",
     ),
     "ACCT.1b": Exempt(("PT.INV.12",), "a page that is mapped has a count of at least its mappings"),
     "ACCT.3a": Exempt(_ACCT_1, "its contraposition: a user of an unused slot is H, P or C"),
