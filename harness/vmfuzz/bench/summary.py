@@ -51,14 +51,15 @@ class ComponentRow:
 class Comparison:
     """Two engines on one bug. Units: `a12` and `p_value` by processor seconds to the report.
 
-    `ratio` is how many times longer the second one took, of medians; None unless both found it.
+    `p_value` is None where no test was asked for. `ratio` is how many times longer the second one
+    took, of medians; None unless both found it.
     """
 
     fault: str
     first: str
     second: str
     a12: float
-    p_value: float
+    p_value: float | None
     ratio: float | None
 
 
@@ -114,7 +115,7 @@ def _component_row(component: str, engine: str, group: list[CellRow]) -> Compone
     )
 
 
-def comparisons(trials: Sequence[Trial], p_test: PTest) -> list[Comparison]:
+def comparisons(trials: Sequence[Trial], p_test: PTest | None = None) -> list[Comparison]:
     """Compare every two engines on every bug that one of them found; a miss ranks last."""
     times: dict[str, dict[str, list[float]]] = {}
     for trial in trials:
@@ -131,11 +132,12 @@ def comparisons(trials: Sequence[Trial], p_test: PTest) -> list[Comparison]:
 
 
 def _comparison(
-    fault: str, first: str, second: str, a: list[float], b: list[float], p_test: PTest
+    fault: str, first: str, second: str, a: list[float], b: list[float], p_test: PTest | None
 ) -> Comparison:
     found_a, found_b = ([value for value in values if value < inf] for values in (a, b))
     ratio = median(found_b) / median(found_a) if found_a and found_b else None
-    return Comparison(fault, first, second, a12(a, b), p_test(a, b), ratio)
+    p_value = p_test(a, b) if p_test is not None else None
+    return Comparison(fault, first, second, a12(a, b), p_value, ratio)
 
 
 def verdict(trials: Sequence[Trial]) -> dict[str, object]:

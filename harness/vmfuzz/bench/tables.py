@@ -92,7 +92,7 @@ def comparison_table(found: Sequence[Comparison]) -> Grid:
 
 
 def _pair(first: str, second: str, group: list[Comparison]) -> tuple[str, ...]:
-    sure = [comparison for comparison in group if comparison.p_value < _SURE]
+    sure = [c for c in group if c.p_value is not None and c.p_value < _SURE]
     ratios = [comparison.ratio for comparison in group if comparison.ratio is not None]
     return (
         f"{first}, {second}",
