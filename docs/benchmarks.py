@@ -113,10 +113,10 @@ def page() -> str:
     }
     text = PAGE.read_text(encoding="utf-8")
     for name, part in parts.items():
-        pattern = re.compile(f"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
+        pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not pattern.search(text):
             raise ValueError(f"benchmarks.md has no part {name}")
-        text = pattern.sub(lambda found, part=part: found[1] + part + found[2], text)
+        text = pattern.sub(lambda found, part=part: found[1] + part + "\n" + found[2], text)
     return text
 
 
@@ -184,9 +184,9 @@ def _against(done: Sequence[Trial]) -> str:
         f"Of {asked} bugs, the machine found {len(ratios)} within {slowest:g} s"
         f" ({len(slow)} trials). Where both found it, the machine took {median(ratios):,.0f} times"
         f" as long (median of the ratios of medians; {ratios[0]:,.1f} to {ratios[-1]:,.0f}),"
-        f" {sum(ratio >= 100 for ratio in ratios)} times at least 100 times as long. Taking the limit"
-        f" for what it missed, the median is {median(at_least):,.0f}, a lower bound. Median A12 of"
-        f" the swarm over all {len(found)} bugs: {effect:.2f}."
+        f" {sum(ratio >= 100 for ratio in ratios)} times at least 100 times as long. With the"
+        f" limit for what it missed, the median is {median(at_least):,.0f}, a lower bound. Median"
+        f" A12 of the swarm over all {len(found)} bugs: {effect:.2f}."
     )
 
 
@@ -208,8 +208,8 @@ def _pairs(done: Sequence[Trial]) -> Grid:
 
 def _table(grid: Grid) -> str:
     rule = ["--:" if at in grid.numbers else "---" for at in range(len(grid.headings))]
-    lines = [grid.headings, rule, *grid.rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines).replace("| --", "|--")
+    lines = [f"| {' | '.join(cells)} |" for cells in (grid.headings, *grid.rows)]
+    return "\n".join([lines[0], f"|{'|'.join(rule)}|", *lines[1:]])
 
 
 # -- the picture -----------------------------------------------------------------------------------

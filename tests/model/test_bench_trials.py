@@ -14,12 +14,13 @@ from vmfuzz.bench.record import keeper, read
 from vmfuzz.bench.same_state import same_state
 from vmfuzz.bench.stages import Stages, stages
 from vmfuzz.bench.trial import Moment, Quarry, Trial, hunt
-from vmfuzz.engines.interface import Plan, Progress
+from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.engines.swarm_engine import SwarmEngine
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.oracle import Session
 from vmfuzz.runner import run
 from vmfuzz.swarm import SwarmConfig, SwarmTrace, fuzz_world
+from vmfuzz.trace import Trace
 from vmfuzz.trace_file import load
 from vmfuzz.trace_text import parse
 from vmstore.faults import FAULT_BY_ID, PLANTED
@@ -152,6 +153,35 @@ def test_a_trial_tells_when_the_bug_was_reached_triggered_and_reported(
     assert finding is not None
     assert finding.clause == FAULT_BY_ID[fault].clause
     assert len(minimal.steps) == done.length
+
+
+class OneFinding:
+    """An engine whose only trace ends in what it is told to have found."""
+
+    name = "swarm"
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+
+    def run(self, plan: Plan, _progress: Progress, _tick: Callable[[], None]) -> Iterator[Found]:
+        finding = run(self.trace).finding
+        assert finding is not None
+        assert plan.on_trace is not None
+        plan.on_trace(self.trace.world, [step.op for step in self.trace.steps])
+        yield Found(finding, self.trace, self.name)
+
+
+def test_a_finding_of_the_clean_model_is_no_planted_bug_s() -> None:
+    """The trace is of one bug and the hunt for another, whose site the trace does not reach."""
+    trace = load(REGRESSIONS / "from-raw-counts-again.trace")
+
+    foreign = hunt(Quarry("map-end-wrap", "swarm", 0, 0, 5.0), OneFinding(trace))
+    own = hunt(Quarry("from-raw-counts-again", "swarm", 0, 0, 5.0), OneFinding(trace))
+
+    assert (foreign.reported, foreign.signature, foreign.length) == (None, None, None)
+    assert foreign.foreign == "ACCT.3c/frame_from_raw"
+    assert own.signature == "ACCT.3c/frame_from_raw"
+    assert own.foreign is None
 
 
 def test_a_trial_is_the_swarm_with_its_seed() -> None:

@@ -23,6 +23,7 @@ _FIELDS: Final[dict[str, tuple[type, ...]]] = {
     "signature": (str, type(None)),
     "length": (int, type(None)),
     "trace": (str, type(None)),
+    "foreign": (str, type(None)),
 }
 
 

@@ -138,6 +138,14 @@ def exempt_table() -> Grid:
     )
 
 
+def foreign(trials: Sequence[Trial]) -> str:
+    """Return in words what was found that no planted bug is to blame for; empty if nothing."""
+    found = sorted({trial.foreign for trial in trials if trial.foreign is not None})
+    if not found:
+        return ""
+    return f"the clean model gives findings of its own, which count for no bug: {', '.join(found)}"
+
+
 def sentence(summary: dict[str, object]) -> str:
     """Return the summary of a measurement in words."""
     missed, wrong = (", ".join(map(str, _ids(summary[key]))) for key in ("missed", "wrong_clause"))

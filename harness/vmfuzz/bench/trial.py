@@ -62,7 +62,8 @@ class Trial:
 
     `reported` is of the first finding, with its `signature`; `named` is of the first finding under
     the clause that the catalogue expects. `trace` is the minimal trace of the latter, or else of
-    the first one, and has `length` ops.
+    the first one, and has `length` ops. `foreign` is the signature of the first finding in a trace
+    that had not triggered the bug: the clean model gives it too, so it is none of this bug's.
     """
 
     fault: str
@@ -77,6 +78,7 @@ class Trial:
     named: Moment | None = None
     length: int | None = None
     trace: str | None = None
+    foreign: str | None = None
 
     @property
     def quarry(self) -> Quarry:
@@ -108,6 +110,13 @@ class _Watch:
                 self._look(world, ops, round(now, 4))
         self.steps += len(ops)
 
+    def is_foreign(self, found: Found) -> bool:
+        """Return whether a finding came in a trace that had not triggered the bug by then."""
+        with self.clock.paused():
+            trace = cut(found)
+            ops = [step.op for step in trace.steps]
+            return stages(trace.world, ops, self.fault).triggered is None
+
     def _look(self, world: World, ops: Sequence[Op], now: float) -> None:
         seen = stages(world, ops, self.fault)
         if self.reached is None and seen.reached is not None:
@@ -137,18 +146,24 @@ def hunt(quarry: Quarry, source: Engine | None = None, patience: float = PATIENC
     )
     first = named = best = None
     signature: str | None = None
+    foreign: str | None = None
     for found in source.run(plan, progress, lambda: None):
         if has_child:
             watch.steps = progress.steps - len(found.trace.steps)
             watch(found.trace.world, [step.op for step in found.trace.steps])
         now = _moment(found, watch, clock)
+        if watch.is_foreign(found):
+            foreign = foreign or found.finding.signature
+            continue
         if first is None:
             first, best, signature = now, found, found.finding.signature
         if found.finding.clause == FAULT_BY_ID[fault].clause:
             named, best = now, found
         if named is not None or now.seconds - first.seconds > patience:
             break
-    done = Trial(*quarry, watch.reached, watch.triggered, first, signature, named)
+    done = Trial(
+        *(*quarry, watch.reached, watch.triggered, first, signature, named), foreign=foreign
+    )
     return done if best is None else _minimized(done, best)
 
 

@@ -141,6 +141,8 @@ def _report(done: "list[Trial]", p_test: "PTest | None", *, as_json: bool) -> in
         console.print(tables.sentence(summary), soft_wrap=True)
         about = machine.about_machine().items()
         console.print(", ".join(f"{key} {value}" for key, value in about))
+    if tables.foreign(done):
+        note(tables.foreign(done))
     return int(Exit.INCONCLUSIVE if summary["missed"] else Exit.CLEAN)
 
 
