@@ -2,7 +2,7 @@
 
 *Reached*: the model asked whether the bug is there, so the code where upstream had it ran.
 *Triggered*: the first step after which the machine with the bug differs from the clean one that ran
-the same ops, in the outcome, an event, a known defect met, or anything in its state.
+the same ops, in the outcome, an event, undefined behaviour, or anything in its state.
 
 A machine whose bug's switch was not read in a step did what the clean one did. So the states are
 compared only after steps that read it, which makes the comparison cheap enough for every trace.
@@ -67,14 +67,14 @@ def stages(world: World, ops: Sequence[Op], fault: str) -> Stages:
         if not_produced(faulty, op) is not None:
             continue
         witness.is_read = False
-        faulty.step(op)
+        unsafe = faulty.step(op)
         has_read = witness.is_read
         if has_read and reached is None:
             reached = position
         if clean.is_over or not_produced(clean, op) is not None:
             return Stages(reached, position)
-        clean.step(op)
-        if has_read and _differ(faulty, clean):
+        is_as_unsafe = (clean.step(op) is None) == (unsafe is None)
+        if has_read and (not is_as_unsafe or _differ(faulty, clean)):
             return Stages(reached, position)
     return Stages(reached, None)
 
