@@ -33,7 +33,7 @@ class MachineFinding(AssertionError):
 
 
 class VmStoreMachine(RuleBasedStateMachine):
-    """Drives one session. Subclasses may set `world`, `faults` and `checks`.
+    """Drives one session. Subclasses may set `world`, `faults`, `checks` and `without`.
 
     A rule returns the handles that its op really produced; after a panic or abort the remaining
     rules of the example do nothing.
@@ -43,11 +43,16 @@ class VmStoreMachine(RuleBasedStateMachine):
     faults: ClassVar[tuple[str, ...]] = ()
     checks: ClassVar[frozenset[str]] = frozenset(CHECKS)
     strict: ClassVar[bool] = False
+    without: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self) -> None:
         super().__init__()
         self.session = Session(
-            self.world, Faults.of(self.faults), checks=self.checks, strict=self.strict
+            self.world,
+            Faults.of(self.faults),
+            checks=self.checks,
+            strict=self.strict,
+            without=self.without,
         )
         self.steps: list[Step] = []
         self.next_ids: dict[str, int] = dict.fromkeys(self.session.state.live, 0)

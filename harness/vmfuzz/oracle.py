@@ -67,6 +67,8 @@ def parse_checks(names: Iterable[str]) -> frozenset[str]:
 class Session:
     """One run in progress. `step` runs an op whose handles are live and returns a finding or None.
 
+    `without` are ids of clauses that are left out, to measure what each is worth: left out of what
+    is reported, not of the fused decision, which only says where it is worth looking.
     `is_over` after a panic, abort, divergence, fatal quirk or finding; `is_poked` once a test hook
     made the state something that no contract speaks of, so that nothing is checked any more.
     """
@@ -85,6 +87,7 @@ class Session:
         "steps",
         "strict",
         "view",
+        "without",
     )
 
     def __init__(
@@ -95,6 +98,7 @@ class Session:
         checks: frozenset[str] = frozenset(CHECKS),
         full_every: int = FULL_EVERY,
         strict: bool = False,
+        without: frozenset[str] = frozenset(),
     ) -> None:
         self.state = State(world, faults)
         self.machine = self.state.machine
@@ -104,6 +108,7 @@ class Session:
         self.groups = tuple(group for group in _CLAUSE_GROUPS if group in checks)
         self.full_every = full_every
         self.strict = strict
+        self.without = without
         self.steps = 0
         self.is_over = False
         self.is_poked = False
@@ -229,6 +234,8 @@ class Session:
         return self._finding(op, clause, text, source, witness)
 
     def _clause_finding(self, op: Op | None, found: list[Violation]) -> Finding | None:
+        if self.without:
+            found = [violation for violation in found if violation.clause not in self.without]
         if not found:
             return None
         first = found[0]

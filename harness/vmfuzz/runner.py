@@ -88,19 +88,23 @@ def run(
     checks: frozenset[str] = frozenset(CHECKS),
     full: bool = False,
     strict: bool = False,
+    without: frozenset[str] = frozenset(),
     watch: Callable[[int, Session], None] = lambda _position, _session: None,
 ) -> Run:
     """Run a trace with its own faults and `faults`, checking every step.
 
     `watch` is called after every executed step, with its position.
 
-    `full` evaluates every clause on the whole state after every step. The same trace gives the
-    same run, always; a finding's step counts op lines, skipped ones included.
+    `without` are clauses that are not reported. `full` evaluates every clause on the whole state
+    after every step. The same trace gives the same run, always; a finding's step counts op lines,
+    skipped ones included.
     Errors: UnknownFault; HarnessError when the model's own counts drift.
     """
     flags = Faults.of((*trace.faults, *faults))
     every = 1 if full else FULL_EVERY
-    session = Session(trace.world, flags, checks=checks, full_every=every, strict=strict)
+    session = Session(
+        trace.world, flags, checks=checks, full_every=every, strict=strict, without=without
+    )
     result = Run(outcomes=[None] * len(trace.steps), quirks=session.quirks)
     liveness = Liveness()
     last, at = None, 0

@@ -1,154 +1,126 @@
-"""How long an engine with its default settings takes to find each planted bug.
+"""How soon the engines find each planted bug: cells of trials, given up after three misses."""
 
-Every hunt is one run of one engine with one bug planted and its limit of wall time. What was
-measured is kept as one JSON line per hunt, so that a long measurement can be cut short and resumed.
-"""
-
-import json
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from multiprocessing import get_context
 from pathlib import Path
-from time import monotonic
 from typing import Final
 
-from vmfuzz.engines.interface import Engine, Plan, Progress
-from vmfuzz.engines.registry import engine
-from vmfuzz.errors import VmfuzzError, shown
-from vmfuzz.input_file import open_input
-from vmstore.faults import FAULT_BY_ID
+from vmfuzz.bench.record import keeper, resume
+from vmfuzz.bench.trial import Quarry, Trial, hunt
+from vmfuzz.errors import VmfuzzError, did_you_mean
+from vmstore.faults import PLANTED
 
-_LONGEST_RECORD: Final = 16 << 20  # bytes of a record that is read back
-_BEGINNING: Final = b'{"fault": '
+MISSES: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Hunt:
-    """The search for one bug. Units: seconds of wall time since the engine started, executed ops.
+def chosen_faults(patterns: Sequence[str]) -> tuple[str, ...]:
+    """Return the planted bugs that match a glob, all without one, in the catalogue's order.
 
-    `signature`, `seconds` and `steps` are of the first finding, None without one; `named_after` is
-    when the clause that the catalogue expects was the finding's, None if it never was.
+    Errors: VmfuzzError for a pattern that matches none.
     """
-
-    fault: str
-    engine: str
-    seed: int
-    limit: float
-    signature: str | None
-    seconds: float | None
-    steps: int | None
-    named_after: float | None
-
-
-Quarry = tuple[str, str, int, float]  # fault, engine, seed, limit: what identifies a hunt
+    ids = [fault.id for fault in PLANTED]
+    for pattern in patterns:
+        if not any(fnmatchcase(id, pattern) for id in ids):
+            hint = did_you_mean(pattern, ids) or "; `vmfuzz model faults` lists all"
+            raise VmfuzzError(f"--fault {pattern[:60]!r} matches no planted bug{hint}")
+    return tuple(
+        id for id in ids if not patterns or any(fnmatchcase(id, pattern) for pattern in patterns)
+    )
 
 
-def hunt(quarry: Quarry, source: Engine | None = None) -> Hunt:
-    """Run one hunt, until the bug is found under its clause or time is up.
+@dataclass(slots=True)
+class _Cell:
+    """The trials of one bug and one engine that are still to run, in order."""
 
-    Requires: `source` is an engine of the quarry's name, which is made when it is None.
-    """
-    fault, name, seed, limit = quarry
-    progress = Progress()
-    plan = Plan(seconds=limit, rng_seed=seed, faults=(fault,))
-    started = monotonic()
-    signature, seconds, steps, named_after = None, None, None, None
-    for found in (source or engine(name)).run(plan, progress, lambda: None):
-        now = round(monotonic() - started, 3)
-        if signature is None:
-            signature, seconds, steps = found.finding.signature, now, progress.steps
-        if found.finding.clause == FAULT_BY_ID[fault].clause:
-            named_after = now
-            break
-    return Hunt(fault, name, seed, limit, signature, seconds, steps, named_after)
+    quarries: list[Quarry]
+    misses: int = 0
+    done: list[Trial] = field(default_factory=list)
+
+    def add(self, trial: Trial) -> None:
+        self.done.append(trial)
+        self.misses += trial.reported is None
+
+    def next(self) -> Quarry | None:
+        """Return the next trial to run, None when there is none or the cell is given up."""
+        if self.misses >= MISSES or not self.quarries:
+            return None
+        return self.quarries.pop(0)
 
 
 def hunt_all(
-    quarries: Iterable[Quarry], workers: int, record: Path | None
-) -> Iterator[tuple[Hunt, bool]]:
-    """Run the hunts that `record` lacks in so many processes and add them to it.
+    faults: Sequence[str],
+    engines: Sequence[str],
+    trials: int,
+    *,
+    seed: int = 0,
+    limit: float = 60.0,
+    workers: int = 1,
+    record: Path | None = None,
+) -> Iterator[tuple[Trial, bool]]:
+    """Run the trials that `record` lacks in so many processes, and add them to it.
 
-    Yields every hunt asked for with whether it was run now, those of the record first.
+    Yields every trial with whether it was run now, those of the record first. A bug that an engine
+    missed in three trials is not hunted by it any more.
     Errors: VmfuzzError for a record that cannot be read or written.
     """
-    wanted = list(dict.fromkeys(quarries))
-    known = _resume(record) if record is not None else {}
-    yield from ((known[quarry], False) for quarry in wanted if quarry in known)
-    rest = [quarry for quarry in wanted if quarry not in known]
-    keep = _keeper(record)
-    for done in _run(rest, workers):
-        keep(done)
-        yield done, True
+    known = resume(record)
+    cells: list[_Cell] = []
+    for fault in faults:
+        for name in engines:
+            cell = _Cell([])
+            for number in range(trials):
+                quarry = Quarry(fault, name, number, seed, limit)
+                if quarry in known:
+                    cell.add(known[quarry])
+                    yield known[quarry], False
+                else:
+                    cell.quarries.append(quarry)
+            cells.append(cell)
+    keep = keeper(record)
+    for trial in _in_turn(cells) if workers == 1 else _in_parallel(cells, workers):
+        keep(trial)
+        yield trial, True
 
 
-def _run(quarries: list[Quarry], workers: int) -> Iterator[Hunt]:
-    if workers == 1:
-        yield from map(hunt, quarries)
-        return
+def _in_turn(cells: list[_Cell]) -> Iterator[Trial]:
+    """Run the first trial of each cell, then the second ones: cut short, every bug was tried."""
+    waiting = cells
+    while waiting:
+        going: list[_Cell] = []
+        for cell in waiting:
+            quarry = cell.next()
+            if quarry is not None:
+                trial = hunt(quarry)
+                cell.add(trial)
+                going.append(cell)
+                yield trial
+        waiting = going
+
+
+def _in_parallel(cells: list[_Cell], workers: int) -> Iterator[Trial]:
+    """Run cells side by side, the trials of each one after another."""
     # Fresh interpreters: an engine that forks or starts threads must not inherit another's.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        running: dict[Future[Trial], _Cell] = {}
+
+        def start(cell: _Cell) -> None:
+            quarry = cell.next()
+            if quarry is not None:
+                running[pool.submit(hunt, quarry)] = cell
+
         try:
-            for done in as_completed([pool.submit(hunt, quarry) for quarry in quarries]):
-                yield done.result()
+            for cell in cells:
+                start(cell)
+            while running:
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in sorted(ended, key=list(running).index):
+                    cell = running.pop(future)
+                    trial = future.result()
+                    cell.add(trial)
+                    start(cell)
+                    yield trial
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _keeper(record: Path | None) -> Callable[[Hunt], None]:
-    def keep(done: Hunt) -> None:
-        if record is None:
-            return
-        try:
-            with record.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(done)) + "\n")
-        except OSError as error:
-            raise VmfuzzError(f"{shown(record)}: cannot write: {error.strerror}") from None
-
-    return keep
-
-
-def _resume(record: Path) -> dict[Quarry, Hunt]:
-    """Return the hunts of a record, none if there is no such file. Effect: cuts a half line off."""
-    if not record.exists():
-        return {}
-    with open_input(record) as file:
-        data = file.read(_LONGEST_RECORD + 1)
-    if len(data) > _LONGEST_RECORD:
-        raise VmfuzzError(f"{shown(record)}: more than {_LONGEST_RECORD:,} bytes")
-    *lines, rest = data.split(b"\n")
-    if rest and not rest.startswith(_BEGINNING):
-        lines.append(rest)
-    known: dict[Quarry, Hunt] = {}
-    for number, line in enumerate(lines, 1):
-        done = _parse(line)
-        if done is None:
-            raise VmfuzzError(f"{shown(record)}:{number}: not a line of `bench faults`")
-        known[done.fault, done.engine, done.seed, done.limit] = done
-    if rest:
-        record.write_bytes(data[: -len(rest)])
-    return known
-
-
-_FIELDS: Final[dict[str, tuple[type, ...]]] = {
-    "fault": (str,),
-    "engine": (str,),
-    "seed": (int,),
-    "limit": (int, float),
-    "signature": (str, type(None)),
-    "seconds": (int, float, type(None)),
-    "steps": (int, type(None)),
-    "named_after": (int, float, type(None)),
-}
-
-
-def _parse(line: bytes) -> Hunt | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or value.keys() != _FIELDS.keys():
-        return None
-    if any(type(value[name]) not in types for name, types in _FIELDS.items()):
-        return None
-    return Hunt(**value)

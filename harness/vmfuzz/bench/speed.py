@@ -5,13 +5,13 @@ machines this runs on change speed by the minute.
 """
 
 import os
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from statistics import median
 from time import process_time
 
+from vmfuzz.bench.machine import about_machine
 from vmfuzz.bench.mapped import cost_of_mappings
 from vmfuzz.engines.hypothesis_engine import HypothesisEngine
 from vmfuzz.engines.interface import Plan, Progress
@@ -79,12 +79,7 @@ def measure(rounds: int = 3, say: Callable[[str], None] = lambda _text: None) ->
     return SpeedReport(
         rates={name: round(value) for name, value in rates.items()},
         ratios={name: round(value, 2) for name, value in sorted(ratios.items())},
-        machine={
-            "python": platform.python_version(),
-            "implementation": platform.python_implementation(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "cores": os.cpu_count(),
-        },
+        machine=about_machine(),
     )
 
 

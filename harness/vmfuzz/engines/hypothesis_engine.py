@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from random import Random
 from tempfile import TemporaryDirectory
-from time import monotonic
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import seed as with_seed
@@ -41,7 +40,7 @@ class HypothesisEngine:
                 set_hypothesis_home_dir(None)
 
     def _rounds(self, plan: Plan, progress: Progress, tick: Callable[[], None]) -> Iterator[Found]:
-        started = monotonic()
+        started = plan.clock()
         rng = Random(plan.rng_seed)
         machine = _machine_for(plan, progress)
         limits = settings(
@@ -56,7 +55,7 @@ class HypothesisEngine:
         )
         while not is_spent(plan, progress, started):
             found = self._round(machine, limits, rng.getrandbits(64))
-            progress.seconds = monotonic() - started
+            progress.seconds = plan.clock() - started
             tick()
             if found is not None:
                 yield found
@@ -80,6 +79,8 @@ def _machine_for(plan: Plan, progress: Progress) -> type[VmStoreMachine]:
 
     def after_example(machine: VmStoreMachine) -> None:
         progress.absorb(machine.session)
+        if plan.on_trace is not None:
+            plan.on_trace(machine.world, [step.op for step in machine.steps])
 
     return type(
         "PlannedMachine",
@@ -89,6 +90,7 @@ def _machine_for(plan: Plan, progress: Progress) -> type[VmStoreMachine]:
             "faults": plan.faults,
             "checks": plan.checks,
             "strict": plan.strict,
+            "without": plan.without,
             "after_step": after_step,
             "after_example": after_example,
         },

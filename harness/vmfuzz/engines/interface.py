@@ -1,7 +1,8 @@
 """What every engine takes and gives."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Final, Literal, Protocol
 
 from vmfuzz.clause_counts import ClauseCounts, merge
@@ -11,9 +12,11 @@ from vmfuzz.runner import MODEL, System
 from vmfuzz.sut.system import LiveSystem
 from vmfuzz.swarm import FAMILIES
 from vmfuzz.trace import Trace
+from vmstore.ops import Op
 from vmstore.world import World
 
 Feedback = Literal["code", "state", "both"]
+OnTrace = Callable[[World, Sequence[Op]], None]
 FEEDBACKS: Final[tuple[Feedback, ...]] = ("code", "state", "both")
 
 
@@ -24,8 +27,9 @@ class Plan:
     `pinned` are the world settings that the user chose; an engine may vary the others.
     `feedback` is what a coverage-guided engine counts as new: code, abstract state, or both.
     `families` are the groups of ops that the swarm draws from. `live` is the system under test,
-    None for the model in this process.
-    Units: `seconds` of wall time, `steps` executed ops; None means no such limit.
+    None for the model in this process. `without` are clauses that are not reported, `on_trace` is
+    called with every trace that has run; engines in this process have both.
+    Units: `seconds` by `clock`, which is wall time, `steps` executed ops; None means no such limit.
     """
 
     seconds: float | None = None
@@ -39,6 +43,9 @@ class Plan:
     feedback: Feedback = "code"
     families: tuple[str, ...] = FAMILIES
     live: LiveSystem | None = None
+    without: frozenset[str] = frozenset()
+    on_trace: OnTrace | None = None
+    clock: Callable[[], float] = monotonic
 
     @property
     def system(self) -> System:

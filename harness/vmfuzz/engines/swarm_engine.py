@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from random import Random
-from time import monotonic
 
 from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.finding import Finding
@@ -23,7 +22,7 @@ class SwarmEngine:
     def run(self, plan: Plan, progress: Progress, tick: Callable[[], None]) -> Iterator[Found]:
         """Run until the plan's limits, yielding findings as they come."""
         flags = Faults.of(plan.faults)
-        started = monotonic()
+        started = plan.clock()
         number = 0
         config = draw_config(plan, 0)
         while not is_spent(plan, progress, started):
@@ -36,20 +35,24 @@ class SwarmEngine:
             if found is not None:
                 yield found
             if number % 64 == 0:
-                progress.seconds = monotonic() - started
+                progress.seconds = plan.clock() - started
                 tick()
-        progress.seconds = monotonic() - started
+        progress.seconds = plan.clock() - started
 
     def _trace(
         self, plan: Plan, progress: Progress, flags: Faults, rng: Random, config: SwarmConfig
     ) -> Found | None:
-        session = Session(config.world, flags, checks=plan.checks, strict=plan.strict)
+        session = Session(
+            config.world, flags, checks=plan.checks, strict=plan.strict, without=plan.without
+        )
         length = rng.randint(MAX_TRACE // 3, MAX_TRACE)
         if plan.steps is not None:
             length = min(length, plan.steps - progress.steps)
         ops, finding = generate_and_run(session, rng, config, length, progress.tally)
         progress.steps += session.steps
         progress.absorb(session)
+        if plan.on_trace is not None:
+            plan.on_trace(config.world, ops)
         if finding is None:
             return None
         steps = [Step(op) for op in ops]
@@ -60,7 +63,7 @@ def is_spent(plan: Plan, progress: Progress, started: float) -> bool:
     """Return whether a limit of the plan is reached."""
     if plan.steps is not None and progress.steps >= plan.steps:
         return True
-    return plan.seconds is not None and monotonic() - started >= plan.seconds
+    return plan.seconds is not None and plan.clock() - started >= plan.seconds
 
 
 def draw_config(plan: Plan, number: int) -> SwarmConfig:
