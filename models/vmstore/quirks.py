@@ -59,9 +59,9 @@ QUIRKS: Final = (
         "Cursor::find_next_impl moves to an end that wraps",
     ),
     Quirk(
-        "cursor-cuts-outside-its-range",
-        "past the kernel's last entry a release build's cursor goes on at 0, and takes out tables"
-        " that lie in the ranges of others",
+        "cursor-leaves-its-range",
+        "past the kernel's last entry a release build's cursor goes on at 0: it maps where no table"
+        " of the kernel is, and takes out tables that lie in the ranges of others",
         "Cursor::cur_va_range wraps where a debug build panics",
         is_fatal=True,
     ),

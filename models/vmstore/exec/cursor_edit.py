@@ -96,6 +96,8 @@ def put(m: Machine, c: Cursor, paddr: int, prop: Prop, *, owns: bool) -> Fragmen
         if owns:
             m.quirks.append("map-panic-leaks-frame")
         raise
+    if c.va < c.start:
+        m.quirks.append("cursor-leaves-its-range")
     taken = None
     if not pte.is_absent(node.word(index)) and not m.faults.map_over_loses_old:
         taken = _cut(m, c)
@@ -120,7 +122,7 @@ def _cut(m: Machine, c: Cursor) -> Fragment:
     if pte.is_child(word):
         frames = locking.mark_stray_and_unlock(m, child_node(m, word))
         if not c.start <= c.va < c.end:
-            m.quirks.append("cursor-cuts-outside-its-range")
+            m.quirks.append("cursor-leaves-its-range")
     return Fragment(c.va, word, c.level, frames)
 
 
