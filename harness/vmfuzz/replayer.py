@@ -14,7 +14,7 @@ from vmstore.step import State, execute
 from vmstore.world import World
 
 # One recorded name for two ops: on a frame, or on what else the argument names.
-_FRAME_FORMS: Final = {"pt_cursor_map": "pt_cursor_map_frame"}
+FRAME_FORMS: Final = {"pt_cursor_map": "pt_cursor_map_frame"}
 
 
 class Replayer:
@@ -29,7 +29,7 @@ class Replayer:
 
     def build_op(self, name: str, args: dict[str, Json]) -> Op | None:
         """Return the op, or None when the model does not know it or an argument of it."""
-        declaration = BY_NAME.get(_FRAME_FORMS.get(name, name) if "frame" in args else name)
+        declaration = BY_NAME.get(FRAME_FORMS.get(name, name) if "frame" in args else name)
         if declaration is None:
             return None
         values: dict[str, Json] = {**next_ids(declaration.op, self.recorder.numbers)}
