@@ -7,7 +7,7 @@ import rich_click as click
 
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.live import live_system, sut_options
-from vmfuzz.cli.options import FilePath, check_faults
+from vmfuzz.cli.options import FilePath, check_faults, fault_option
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.finding import Finding
@@ -35,7 +35,7 @@ class Replayed:
 
 @click.command("replay")
 @click.argument("paths", nargs=-1, required=True, type=FilePath())
-@click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
+@fault_option
 @click.option(
     "--check",
     "check",
