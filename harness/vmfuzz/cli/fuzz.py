@@ -19,7 +19,7 @@ from vmfuzz.cli.options import (
 )
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
 from vmfuzz.crashes import check_folder
-from vmfuzz.engines.interface import FEEDBACKS, Feedback, Plan
+from vmfuzz.engines.interface import DEFAULT_FEEDBACK, FEEDBACKS, Feedback, Plan
 from vmfuzz.engines.registry import ENGINE_NAMES, engine
 from vmfuzz.errors import HarnessError, VmfuzzError, shown
 from vmfuzz.oracle import CHECKS, parse_checks
@@ -61,7 +61,8 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
 @click.option(
     "--feedback",
     type=click.Choice(FEEDBACKS),
-    help="What atheris takes for news: bytecode branches, abstract state. [default: code]",
+    help="What atheris takes for news: bytecode branches, abstract state."
+    f" [default: {DEFAULT_FEEDBACK}]",
 )
 @click.option("--out", type=FilePath(), help="Folder for findings.")
 @click.option(
@@ -109,7 +110,7 @@ def command(
         strict=strict,
         world=world,
         pinned=pinned,
-        feedback=feedback or "code",
+        feedback=feedback or DEFAULT_FEEDBACK,
     )
     if feedback is not None and "atheris" not in names:
         raise VmfuzzError(f"--feedback {feedback}: only the atheris engine has feedback")

@@ -14,6 +14,7 @@ from vmstore.world import World
 
 Feedback = Literal["code", "state", "both"]
 FEEDBACKS: Final[tuple[Feedback, ...]] = ("code", "state", "both")
+DEFAULT_FEEDBACK: Final[Feedback] = "code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Plan:
     strict: bool = False
     world: World = field(default_factory=World)
     pinned: frozenset[str] = frozenset()
-    feedback: Feedback = "code"
+    feedback: Feedback = DEFAULT_FEEDBACK
     families: tuple[str, ...] = FAMILIES
     live: LiveSystem | None = None
 
