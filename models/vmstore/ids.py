@@ -32,6 +32,7 @@ Deferred = NewType("Deferred", bool)
 NO_FLAGS: Final = PageFlags(0)
 NO_PRIV: Final = PrivFlags(0)
 CachePolicy = Literal["WB", "WT", "WC", "UC", "WP"]
+Prop = tuple[int, str, int]  # property of a mapping: flags, cache policy, privileged flags
 CacheChange = Literal["keep", "WB", "WT", "WC", "UC", "WP"]
 TableConfig = Literal["user", "kernel", "kernel_full", "test"]
 FlushKind = Literal["all", "single", "range"]

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from vmstore.arch import PAGE_SIZE
+from vmstore.ids import Prop
 from vmstore.step import State
 from vmstore.view.spaces import Queue
-from vmstore.view.tables import Leaf, Place, Prop, Table, Tree
+from vmstore.view.tables import Leaf, Place, Table, Tree
 
 Lines = Iterator[tuple[str, str]]
 

@@ -5,8 +5,7 @@ from itertools import pairwise
 from typing import Final
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
-
-Prop = tuple[int, str, int]  # flags, cache policy, privileged flags
+from vmstore.ids import Prop
 
 MAX_PADDR: Final = 0x8000_0000  # of the proof; a world has its own
 PAGE_SIZES: Final = (PAGE_SIZE, PAGE_SIZE << 9, PAGE_SIZE << 18)

@@ -7,7 +7,7 @@ replace what is mapped, and upstream panics.
 
 from vmstore.arch import PAGE_SIZE
 from vmstore.ghost.cursor_view import CursorView
-from vmstore.ghost.mapping import Prop
+from vmstore.ids import Prop
 from vmstore.owner import SlotOwner
 from vmstore.view.state import View
 from vmstore.view.tables import Place
