@@ -5,10 +5,9 @@ side; offsets in it are physical addresses, user addresses, or bytes from a buff
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final, Literal
 
-from vmstore.arch import PAGE_SIZE
+from vmstore.arch import PAGE_SIZE, are_disjoint
 
 Place = tuple[Literal["memory", "user", "buf"], int]  # with the space's or buffer's id, or 0
 MEMORY: Final[Place] = ("memory", 0)
@@ -35,8 +34,7 @@ class VmIoMemView:
 
     def is_disjoint(self) -> bool:
         """Return whether no two mappings overlap. Source: `mappings_are_disjoint`."""
-        ordered = sorted(self.mappings)
-        return len(ordered) < 2 or all(a[1] <= b[0] for a, b in pairwise(ordered))
+        return are_disjoint(self.mappings)
 
 
 @dataclass(slots=True)
