@@ -95,3 +95,4 @@ HANDLE_KINDS: Final[dict[object, HandleKind]] = {
     ReaderId: HandleKind("reader", "r"),
     WriterId: HandleKind("writer", "w"),
 }
+PREFIXES: Final = {kind.name: kind.prefix for kind in HANDLE_KINDS.values()}  # by kind
