@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -14,9 +15,11 @@ from vmfuzz.finding import Finding
 from vmfuzz.input_file import files_below
 from vmfuzz.report.block import finding_block
 from vmfuzz.runner import Run, as_expected, run
-from vmfuzz.sut.system import LiveSystem
 from vmfuzz.trace import Trace
 from vmfuzz.trace_file import load
+
+if TYPE_CHECKING:
+    from vmfuzz.sut.system import LiveSystem
 
 _SKIPPED = 5  # skipped steps named per file
 
@@ -104,7 +107,7 @@ class _How:
     strict: bool
 
 
-def _replay(path: Path, how: _How, live: LiveSystem | None) -> Replayed:
+def _replay(path: Path, how: _How, live: "LiveSystem | None") -> Replayed:
     try:
         trace = load(path)
         if live is not None:

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from vmfuzz.finding import Finding
 from vmfuzz.oracle import CHECKS
 from vmfuzz.runner import MODEL, System
-from vmfuzz.sut.system import LiveSystem
 from vmfuzz.swarm import FAMILIES
 from vmfuzz.trace import Trace
 from vmstore.world import World
+
+if TYPE_CHECKING:
+    from vmfuzz.sut.system import LiveSystem
 
 Feedback = Literal["code", "state", "both"]
 FEEDBACKS: Final[tuple[Feedback, ...]] = ("code", "state", "both")
@@ -38,7 +40,7 @@ class Plan:
     pinned: frozenset[str] = frozenset()
     feedback: Feedback = DEFAULT_FEEDBACK
     families: tuple[str, ...] = FAMILIES
-    live: LiveSystem | None = None
+    live: "LiveSystem | None" = None
 
     @property
     def system(self) -> System:
