@@ -267,3 +267,17 @@ def test_a_closed_pipe_is_no_error() -> None:
 
     assert done.stdout == "{\n"
     assert "Traceback" not in done.stderr
+
+
+def test_a_command_loads_the_stack_of_live_systems_only_to_drive_one() -> None:
+    """Four commands take `--sut`, few runs use it."""
+    commands = {f"vmfuzz.cli.{name}" for name in ("fuzz", "replay", "minimize", "conformance")}
+    program = f"import sys, {', '.join(sorted(commands))}; print(*sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    loaded = set(done.stdout.split())
+    assert commands <= loaded
+    assert not {"vmfuzz.sut.system", "vmfuzz.sut.agent", "vmfuzz.sut.vector_check"} & loaded

@@ -1,7 +1,6 @@
 """The layers hold: who may import what, what nobody may call, how large a module may grow."""
 
 import ast
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,18 +121,3 @@ def test_the_view_never_sees_exec_state() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vmstore.exec"):
                 assert {alias.name for alias in node.names} <= allowed.get(node.module or "", set())
-
-
-def test_a_command_loads_the_stack_of_live_systems_only_to_drive_one() -> None:
-    """Four commands take `--sut`, few runs use it; a child, as this process has loaded it."""
-    commands = [f"vmfuzz.cli.{name}" for name in ("fuzz", "replay", "minimize", "conformance")]
-    program = f"import sys, {', '.join(commands)}; print(*sys.modules)"
-
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-
-    loaded = done.stdout.decode().split()
-    assert set(commands) <= set(loaded)
-    assert {name for name in loaded if within(name, "vmfuzz.sut")} <= {
-        "vmfuzz.sut",
-        "vmfuzz.sut.limits",
-    }
