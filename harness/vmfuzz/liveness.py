@@ -6,20 +6,10 @@ outcome. A step whose handles are not live, or whose destination is live, is ski
 
 from typing import Final
 
+from vmfuzz.handle_fields import ENDS, MAKES, USES
 from vmstore.ops import DECLARATIONS, Op
 
-_Fields = tuple[tuple[str, str, str], ...]  # (field, kind, prefix)
-
-
-def _fields(op: type) -> tuple[_Fields, _Fields, _Fields]:
-    declaration = DECLARATIONS[op]
-    uses = [(f.name, f.kind.name, f.kind.prefix) for f in declaration.handles if f.kind]
-    makes = [(f.name, f.kind.name, f.kind.prefix) for f in declaration.destinations if f.kind]
-    consumed = {f.name for f in declaration.handles if f.is_consumed}
-    return tuple(uses), tuple(makes), tuple(use for use in uses if use[0] in consumed)
-
-
-_PLANS: Final = {op: _fields(op) for op in DECLARATIONS}
+_PLANS: Final = {op: (USES[op], MAKES[op], ENDS[op]) for op in DECLARATIONS}
 
 
 class Liveness:

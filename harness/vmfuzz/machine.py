@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, multiple, rule
 
 from vmfuzz.finding import Finding
+from vmfuzz.handle_fields import MAKES, next_ids
 from vmfuzz.oracle import CHECKS, Session
 from vmfuzz.report.block import finding_block
 from vmfuzz.runner import not_produced
@@ -61,14 +62,11 @@ class VmStoreMachine(RuleBasedStateMachine):
         """Run one op with fresh destinations; return what Hypothesis puts into the bundle."""
         if self.session.is_over:
             return multiple()
-        made: list[tuple[str, int]] = []
-        for field in declaration.destinations:
-            if field.kind:
-                handle = self.next_ids[field.kind.name]
-                self.next_ids[field.kind.name] = handle + 1
-                values[field.name] = handle
-                made.append((field.kind.name, handle))
-        op: Op = declaration.make(values)
+        fresh = next_ids(declaration.op, self.next_ids)
+        made = [(kind, fresh[name]) for name, kind, _ in MAKES[declaration.op]]
+        for kind, handle in made:
+            self.next_ids[kind] = handle + 1
+        op: Op = declaration.make(values | fresh)
         if not_produced(self.session, op):
             return multiple()
         self.steps.append(Step(op))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vmfuzz.errors import VmfuzzError, closest
 from vmfuzz.finding import Finding
+from vmfuzz.handle_fields import ENDS
 from vmfuzz.recount import recount
 from vmstore.arch import PAGE_SIZE
 from vmstore.clauses.check import Violation, everything, footprint, violations
@@ -50,10 +51,6 @@ _EVENT_CLAUSES: Final = {
     "tlb_addr": _FLUSHES,
 }
 _ENDS: Final = frozenset({Panic, Abort, Diverges})
-_CONSUMERS: Final = {
-    d.op: tuple((f.kind.name, f.name) for f in d.handles if f.is_consumed and f.kind)
-    for d in DECLARATIONS.values()
-}
 
 
 def parse_checks(names: Iterable[str]) -> frozenset[str]:
@@ -195,7 +192,7 @@ class Session:
         )
 
     def _give_back(self, op: Op) -> None:
-        for kind, name in _CONSUMERS[type(op)]:
+        for name, kind, _ in ENDS[type(op)]:
             self.state.abandon(kind, getattr(op, name))
 
     def _after_end(self, op: Op, outcome: Outcome) -> Finding | None:

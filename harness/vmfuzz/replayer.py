@@ -3,17 +3,18 @@
 from typing import Final
 
 from vmfuzz.fields import CODECS, FieldError
+from vmfuzz.handle_fields import next_ids
 from vmfuzz.recorder import Recorder
 from vmfuzz.vectors import Json
 from vmstore.faults import Faults
 from vmstore.ids import CountWord, Deferred
-from vmstore.ops import BY_NAME, Declaration, Field, Op
+from vmstore.ops import BY_NAME, Field, Op
 from vmstore.outcome import Outcome
 from vmstore.step import State, execute
 from vmstore.world import World
 
 # One recorded name for two ops: on a frame, or on what else the argument names.
-_FRAME_FORMS: Final = {"pt_cursor_map": "pt_cursor_map_frame"}
+FRAME_FORMS: Final = {"pt_cursor_map": "pt_cursor_map_frame"}
 
 
 class Replayer:
@@ -28,10 +29,10 @@ class Replayer:
 
     def build_op(self, name: str, args: dict[str, Json]) -> Op | None:
         """Return the op, or None when the model does not know it or an argument of it."""
-        declaration = BY_NAME.get(_FRAME_FORMS.get(name, name) if "frame" in args else name)
+        declaration = BY_NAME.get(FRAME_FORMS.get(name, name) if "frame" in args else name)
         if declaration is None:
             return None
-        values: dict[str, Json] = self._fresh_ids(declaration)
+        values: dict[str, Json] = {**next_ids(declaration.op, self.recorder.numbers)}
         known = {field.name: field for field in (*declaration.handles, *declaration.arguments)}
         for key, value in args.items():
             if key not in known:
@@ -45,16 +46,6 @@ class Replayer:
         except TypeError:
             return None
         return built
-
-    def _fresh_ids(self, declaration: Declaration) -> dict[str, Json]:
-        """Return the next id of its kind for each destination."""
-        ids: dict[str, Json] = {}
-        taken = dict(self.recorder.numbers)
-        for field in declaration.destinations:
-            if field.kind:
-                ids[field.name] = taken.get(field.kind.name, 0)
-                taken[field.kind.name] = ids[field.name] + 1
-        return ids
 
     def run(self, op: Op) -> Outcome:
         """Run one op and number the handles it made. Requires: its handles are live."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from vmfuzz.finding import Finding
+from vmfuzz.handle_fields import USES
 from vmfuzz.liveness import Liveness
 from vmfuzz.oracle import CHECKS, FULL_EVERY, Session
 from vmfuzz.outcome_text import format_outcome
@@ -13,11 +14,6 @@ from vmfuzz.trace import Trace
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
 from vmstore.outcome import Outcome
-
-_USES: Final = {
-    d.op: tuple((f.name, f.kind.name, f.kind.prefix) for f in d.handles if f.kind)
-    for d in DECLARATIONS.values()
-}
 
 
 @dataclass(slots=True)
@@ -135,7 +131,7 @@ def run(
 def not_produced(session: Session, op: Op) -> str | None:
     """Return which handle of `op` its producer failed to produce, None if all are live."""
     live = session.state.live
-    for name, kind, prefix in _USES[type(op)]:
+    for name, kind, prefix in USES[type(op)]:
         handle = getattr(op, name)
         if handle not in live[kind] and handle is not None:
             return f"{prefix}{handle} was never produced"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
+from vmfuzz.handle_fields import MAKES
 from vmfuzz.swarm_io import IO_AREAS, IO_BY_KIND, IO_BY_TYPE, io_guard
 from vmfuzz.swarm_spaces import (
     SPACE_AREAS,
@@ -233,6 +234,6 @@ class OpPlan:
 PLANS: Final = tuple(OpPlan(d, shape) for d in GENERATED for shape in d.shapes())
 PLAN_BY_NAME: Final = {plan.name: plan for plan in PLANS}
 DESTINATIONS: Final = {
-    d.op: tuple((attrgetter(f.name), KINDS.index(f.kind.name)) for f in d.destinations if f.kind)
+    d.op: tuple((attrgetter(name), KINDS.index(kind)) for name, kind, _ in MAKES[d.op])
     for d in GENERATED
 }

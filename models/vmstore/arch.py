@@ -3,6 +3,8 @@
 All functions are pure. Addresses are bytes, indices count 4 KiB pages, ends are exclusive.
 """
 
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
 U64_MASK: Final = (1 << 64) - 1
@@ -70,3 +72,9 @@ def meta_to_index(vaddr: int) -> int:
 def is_valid_frame_paddr(paddr: int, max_paddr: int) -> bool:
     """Return whether `paddr` names a page below `max_paddr`. Source: `valid_frame_paddr`."""
     return paddr % PAGE_SIZE == 0 and 0 <= paddr < max_paddr
+
+
+def are_disjoint(ranges: Iterable[tuple[int, int]]) -> bool:
+    """Return whether no two of the ranges, ends exclusive, share an address."""
+    ordered = sorted(ranges)
+    return len(ordered) < 2 or all(a[1] <= b[0] for a, b in pairwise(ordered))

@@ -32,6 +32,7 @@ Deferred = NewType("Deferred", bool)
 NO_FLAGS: Final = PageFlags(0)
 NO_PRIV: Final = PrivFlags(0)
 CachePolicy = Literal["WB", "WT", "WC", "UC", "WP"]
+Prop = tuple[int, str, int]  # property of a mapping: flags, cache policy, privileged flags
 CacheChange = Literal["keep", "WB", "WT", "WC", "UC", "WP"]
 TableConfig = Literal["user", "kernel", "kernel_full", "test"]
 FlushKind = Literal["all", "single", "range"]
@@ -94,3 +95,4 @@ HANDLE_KINDS: Final[dict[object, HandleKind]] = {
     ReaderId: HandleKind("reader", "r"),
     WriterId: HandleKind("writer", "w"),
 }
+PREFIXES: Final = {kind.name: kind.prefix for kind in HANDLE_KINDS.values()}  # by kind

@@ -7,7 +7,7 @@ it. Source: vostd `VmStore::{extract, insert}_*`.
 from dataclasses import dataclass
 from typing import Literal
 
-from vmstore.vm_io_owner import VmIoOwner
+from vmstore.vm_io_owner import Kind, VmIoOwner
 
 # MAX_USERSPACE_VADDR: the bound of readers and writers, one page below that of the page table.
 MAX_USERSPACE_VADDR = 0x7FFF_FFFF_F000
@@ -42,7 +42,7 @@ class VmIoEntry:
     """
 
     vm_space: int | None
-    kind: Literal["Reader", "Writer"]
+    kind: Kind
     vaddr: int
     length: int
     owner: VmIoOwner

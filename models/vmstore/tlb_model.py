@@ -6,8 +6,7 @@ Source: vostd `TlbModel`, which has one model for all CPUs; this one knows whose
 from typing import NamedTuple
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
-
-Prop = tuple[int, str, int]  # flags, cache policy, privileged flags
+from vmstore.ids import Prop
 
 
 class Translation(NamedTuple):

@@ -5,12 +5,13 @@ side; offsets in it are physical addresses, user addresses, or bytes from a buff
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final, Literal
 
-from vmstore.arch import PAGE_SIZE
+from vmstore.arch import PAGE_SIZE, are_disjoint
+from vmstore.ids import PREFIXES
 
 Place = tuple[Literal["memory", "user", "buf"], int]  # with the space's or buffer's id, or 0
+Kind = Literal["Reader", "Writer"]
 MEMORY: Final[Place] = ("memory", 0)
 
 Lender = tuple[Literal["frame", "segment", "buf", "vs"], int]  # the handle that is borrowed
@@ -35,8 +36,7 @@ class VmIoMemView:
 
     def is_disjoint(self) -> bool:
         """Return whether no two mappings overlap. Source: `mappings_are_disjoint`."""
-        ordered = sorted(self.mappings)
-        return len(ordered) < 2 or all(a[1] <= b[0] for a, b in pairwise(ordered))
+        return are_disjoint(self.mappings)
 
 
 @dataclass(slots=True)
@@ -66,6 +66,17 @@ def page_mappings(start: int, end: int) -> tuple[tuple[int, int], ...]:
     return tuple((at, at + PAGE_SIZE) for at in range(first, end, PAGE_SIZE))
 
 
-def vio_of(kind: Literal["Reader", "Writer"], handle: int) -> int:
+def vio_of(kind: Kind, handle: int) -> int:
     """Return the id in the store's one registry of a trace's reader or writer."""
     return 2 * handle + (kind == "Writer")
+
+
+def handle_of(vio: int) -> tuple[Kind, int]:
+    """Return the kind and the trace's id of a registered reader or writer: `vio_of` backwards."""
+    return "Writer" if vio % 2 else "Reader", vio // 2
+
+
+def name_of(vio: int) -> str:
+    """Return the name that a registered reader or writer has in traces: `r0`, `w3`."""
+    kind, handle = handle_of(vio)
+    return f"{PREFIXES[kind.lower()]}{handle}"

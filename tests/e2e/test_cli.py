@@ -1,11 +1,11 @@
 """The command line as a user meets it: real processes, exit codes, messages without traceback."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,23 +14,10 @@ ROOT = Path(__file__).parents[2]
 REGRESSIONS = ROOT / "corpora" / "regressions"
 VECTORS = ROOT / "corpora" / "vectors" / "hand_frames.jsonl.gz"
 FAULT = "segment-clone-misses-last"
+Vmfuzz = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def vmfuzz(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "vmfuzz", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        env={**os.environ, "NO_COLOR": "1", **environment},
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    assert "Traceback" not in done.stdout
-    return done
-
-
-def test_a_clean_run_says_what_was_checked_and_exits_0() -> None:
+def test_a_clean_run_says_what_was_checked_and_exits_0(vmfuzz: Vmfuzz) -> None:
     done = vmfuzz("fuzz", "--steps", 3000)
 
     assert done.returncode == 0
@@ -39,7 +26,7 @@ def test_a_clean_run_says_what_was_checked_and_exits_0() -> None:
     )
 
 
-def test_a_planted_bug_is_found_stored_and_replayed(tmp_path: Path) -> None:
+def test_a_planted_bug_is_found_stored_and_replayed(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
     out = tmp_path / "findings"
     done = vmfuzz("fuzz", "--fault", FAULT, "--out", out, "--steps", 50_000)
 
@@ -60,7 +47,7 @@ def test_a_planted_bug_is_found_stored_and_replayed(tmp_path: Path) -> None:
     assert result["finding"]["signature"] == "ACCT.3c/segment_clone"
 
 
-def test_the_same_seed_and_steps_give_the_same_run() -> None:
+def test_the_same_seed_and_steps_give_the_same_run(vmfuzz: Vmfuzz) -> None:
     command = ("fuzz", "--steps", 4000, "--seed", 5, "--json", "--stop-on", "never")
     first, second = (vmfuzz(*command, PYTHONHASHSEED=seed) for seed in ("1", "2"))
 
@@ -70,7 +57,9 @@ def test_the_same_seed_and_steps_give_the_same_run() -> None:
     assert documents[0] == documents[1]
 
 
-def test_a_known_signature_does_not_stop_a_run_that_waits_for_new_ones(tmp_path: Path) -> None:
+def test_a_known_signature_does_not_stop_a_run_that_waits_for_new_ones(
+    vmfuzz: Vmfuzz, tmp_path: Path
+) -> None:
     command = ("fuzz", "--fault", "teardown-keeps-storage", "--out", tmp_path, "--steps", 300)
     first = vmfuzz(*command)
     again = vmfuzz(*command, "--stop-on", "never", "--json")
@@ -81,7 +70,7 @@ def test_a_known_signature_does_not_stop_a_run_that_waits_for_new_ones(tmp_path:
     assert {finding["new"] for finding in findings} >= {False}
 
 
-def test_both_engines_run() -> None:
+def test_both_engines_run(vmfuzz: Vmfuzz) -> None:
     done = vmfuzz("fuzz", "--engine", "swarm,hypothesis", "--steps", 800, "--json")
 
     document = json.loads(done.stdout)
@@ -90,14 +79,14 @@ def test_both_engines_run() -> None:
     assert all(engine["steps"] >= 400 for engine in document["engines"])
 
 
-def test_hypothesis_finds_a_shallow_bug() -> None:
+def test_hypothesis_finds_a_shallow_bug(vmfuzz: Vmfuzz) -> None:
     done = vmfuzz("fuzz", "--engine", "hypothesis", "--fault", FAULT, "--time", "60s")
 
     assert done.returncode == 1
     assert "ACCT.3c violated" in done.stdout
 
 
-def test_a_time_limit_is_kept() -> None:
+def test_a_time_limit_is_kept(vmfuzz: Vmfuzz) -> None:
     document = json.loads(vmfuzz("fuzz", "--time", "1s", "--json").stdout)
 
     assert 0.9 <= document["engines"][0]["seconds"] < 3
@@ -105,7 +94,7 @@ def test_a_time_limit_is_kept() -> None:
 
 @pytest.mark.parametrize("name", [FAULT, "list-id-overflow", "inc-ref-temp-handle"])
 def test_a_regression_is_found_as_expected_and_clean_without_its_fault(
-    name: str, tmp_path: Path
+    vmfuzz: Vmfuzz, name: str, tmp_path: Path
 ) -> None:
     path = REGRESSIONS / f"{name}.trace"
     clean = tmp_path / "clean.trace"
@@ -117,7 +106,7 @@ def test_a_regression_is_found_as_expected_and_clean_without_its_fault(
     assert vmfuzz("replay", clean, "--fault", name, "--check", "full").returncode == 1
 
 
-def test_conformance_reports_files_and_no_mismatch() -> None:
+def test_conformance_reports_files_and_no_mismatch(vmfuzz: Vmfuzz) -> None:
     done = vmfuzz("conformance", VECTORS, "--json")
 
     (file,) = json.loads(done.stdout)["files"]
@@ -127,7 +116,7 @@ def test_conformance_reports_files_and_no_mismatch() -> None:
     assert json.loads(done.stdout)["first_mismatch"] is None
 
 
-def test_a_mismatch_exits_1(tmp_path: Path) -> None:
+def test_a_mismatch_exits_1(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
     import gzip
 
     with gzip.open(VECTORS, "rt") as lines:
@@ -143,7 +132,7 @@ def test_a_mismatch_exits_1(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["ops", "clauses", "variants", "quirks", "faults"])
-def test_every_part_of_the_model_can_be_listed(part: str) -> None:
+def test_every_part_of_the_model_can_be_listed(vmfuzz: Vmfuzz, part: str) -> None:
     shown, document = vmfuzz("model", part), vmfuzz("model", part, "--json")
 
     rows = json.loads(document.stdout)[part]
@@ -155,7 +144,7 @@ def test_every_part_of_the_model_can_be_listed(part: str) -> None:
         assert [row["id"] for row in rows if row["nonvacuous_under"]] == ["SLOT.12"]
 
 
-def test_the_catalogue_of_bugs_can_be_read_and_narrowed() -> None:
+def test_the_catalogue_of_bugs_can_be_read_and_narrowed(vmfuzz: Vmfuzz) -> None:
     whole = json.loads(vmfuzz("model", "faults", "--json").stdout)["faults"]
     narrowed = json.loads(vmfuzz("model", "faults", "--component", "tlb", "--json").stdout)[
         "faults"
@@ -167,7 +156,7 @@ def test_the_catalogue_of_bugs_can_be_read_and_narrowed() -> None:
     assert all(bool(row["reason"]) == (row["status"] == "out-of-scope") for row in whole)
 
 
-def test_the_doctor_finds_the_installation_fit() -> None:
+def test_the_doctor_finds_the_installation_fit(vmfuzz: Vmfuzz) -> None:
     done = vmfuzz("doctor", "--json")
 
     document = json.loads(done.stdout)
@@ -206,7 +195,12 @@ def test_the_doctor_finds_the_installation_fit() -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_mistake_is_named_with_the_documented_exit_code(
-    arguments: list[str], code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    vmfuzz: Vmfuzz,
+    arguments: list[str],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     done = vmfuzz(*arguments, COLUMNS="200")
@@ -217,7 +211,7 @@ def test_a_mistake_is_named_with_the_documented_exit_code(
 
 @pytest.mark.parametrize("name", ["explain", "minimize", "replay"])
 def test_a_file_that_plants_an_unknown_bug_is_a_mistake_with_a_place(
-    name: str, tmp_path: Path
+    vmfuzz: Vmfuzz, name: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.trace"
     path.write_text("#vmfuzz-trace 1\nworld\nfault nope\nl0 = list_new()\n")
@@ -273,3 +267,17 @@ def test_a_closed_pipe_is_no_error() -> None:
 
     assert done.stdout == "{\n"
     assert "Traceback" not in done.stderr
+
+
+def test_a_command_loads_the_stack_of_live_systems_only_to_drive_one() -> None:
+    """Four commands take `--sut`, few runs use it."""
+    commands = {f"vmfuzz.cli.{name}" for name in ("fuzz", "replay", "minimize", "conformance")}
+    program = f"import sys, {', '.join(sorted(commands))}; print(*sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    loaded = set(done.stdout.split())
+    assert commands <= loaded
+    assert not {"vmfuzz.sut.system", "vmfuzz.sut.agent", "vmfuzz.sut.vector_check"} & loaded

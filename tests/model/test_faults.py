@@ -47,12 +47,16 @@ def found_by_swarm(fault: str) -> tuple[Found, ...]:
     return tuple(seen)
 
 
-@pytest.mark.parametrize("fault", SHALLOW)
+@pytest.fixture(scope="module", params=SHALLOW)
+def fault(request: pytest.FixtureRequest) -> str:
+    """Of the module, so that the tests of one bug follow each other and share what was found."""
+    return str(request.param)
+
+
 def test_the_swarm_finds_the_bug_under_its_clause(fault: str) -> None:
     assert found_by_swarm(fault)[-1].finding.clause == FAULT_BY_ID[fault].clause
 
 
-@pytest.mark.parametrize("fault", SHALLOW)
 def test_full_and_incremental_checks_find_the_same_at_the_same_step(fault: str) -> None:
     for found in found_by_swarm(fault):
         trace = parse(format_trace(cut(found)))
@@ -65,7 +69,6 @@ def test_full_and_incremental_checks_find_the_same_at_the_same_step(fault: str) 
         assert (full.signature, full.step) == (incremental.signature, incremental.step)
 
 
-@pytest.mark.parametrize("fault", SHALLOW)
 def test_the_same_trace_without_the_bug_is_clean(fault: str) -> None:
     trace = cut(found_by_swarm(fault)[-1])
     trace.faults = ()

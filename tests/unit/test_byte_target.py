@@ -35,8 +35,8 @@ def some_inputs() -> tuple[bytes, ...]:
     """Mutated and crossed swarm inputs: they hold steps whose producers failed."""
     seeds = swarm_inputs(WORLDS, 33, 36)
     rng = Random(9)
-    mutants = [mutate(rng.choice(seeds), 3000, seed) for seed in range(700)]
-    return (*mutants, *(cross(rng.choice(seeds), rng.choice(mutants), 3000, i) for i in range(300)))
+    mutants = [mutate(rng.choice(seeds), 3000, seed) for seed in range(350)]
+    return (*mutants, *(cross(rng.choice(seeds), rng.choice(mutants), 3000, i) for i in range(150)))
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -63,7 +63,12 @@ def failing(*, noise: int = 3) -> list[str]:
     return [*extra, *made]
 
 
-@pytest.mark.parametrize("fault", DRAWN)
+@pytest.fixture(scope="module", params=DRAWN)
+def fault(request: pytest.FixtureRequest) -> str:
+    """Of the module, so that the tests of one bug follow each other and share what was found."""
+    return str(request.param)
+
+
 def test_the_result_is_nearly_as_short_as_the_stored_trace(fault: str) -> None:
     start, result = found_traces(fault)[0], minimized(fault)
     enough = len(load(REGRESSIONS / f"{fault}.trace").steps) + 2
@@ -78,7 +83,6 @@ def test_the_result_is_nearly_as_short_as_the_stored_trace(fault: str) -> None:
     assert result.runs <= MAX_RUNS
 
 
-@pytest.mark.parametrize("fault", DRAWN)
 def test_no_step_of_the_result_can_be_deleted(fault: str) -> None:
     trace, wanted = minimized(fault).trace, minimized(fault).finding.signature
 
@@ -87,7 +91,6 @@ def test_no_step_of_the_result_can_be_deleted(fault: str) -> None:
         assert signature(shorter) != wanted, f"step {at} is not needed"
 
 
-@pytest.mark.parametrize("fault", DRAWN)
 def test_the_result_ends_in_its_finding_skips_nothing_and_is_clean_without_the_bug(
     fault: str,
 ) -> None:

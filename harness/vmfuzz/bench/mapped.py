@@ -11,7 +11,7 @@ from vmstore.ops import Op, cursor, frame, vm_space
 from vmstore.world import World
 
 _FEW: Final = 10  # pages
-_BATCH: Final = 40  # times the ops of `_round` between two looks at the clock
+_BATCH: Final = 40  # times the ops of `_timed` between two looks at the clock
 _SPACES: Final = 4
 _NEVER: Final = 1 << 62  # of full checks: they look at everything, which is what grows
 _TABLE: Final = 512 * PAGE_SIZE

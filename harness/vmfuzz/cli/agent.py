@@ -5,20 +5,14 @@ import sys
 import rich_click as click
 
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import check_faults, world_from
+from vmfuzz.cli.options import check_faults, fault_option, world_from, world_option
 from vmfuzz.cli.streams import mute
 from vmfuzz.sut.serve import serve
 
 
 @click.command("agent")
-@click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
-@click.option(
-    "--world",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A size or switch of the machine, such as frames=64. Repeatable.",
-)
+@fault_option
+@world_option
 def command(faults: tuple[str, ...], settings: tuple[str, ...]) -> int:
     """Speak the wire protocol on stdin and stdout: one JSON object per line, until stdin ends.
 

@@ -8,7 +8,7 @@ import rich_click as click
 from rich.table import Table
 
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import Duration, FilePath, check_faults
+from vmfuzz.cli.options import Duration, FilePath, check_faults, fault_option
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
 from vmfuzz.crashes import check_folder
 from vmfuzz.errors import VmfuzzError, closest
@@ -44,7 +44,7 @@ _PROFILES = ("ostd", "vostd")
     show_default=True,
     help="The same seed and steps give the same table.",
 )
-@click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
+@fault_option
 @click.option("--out", type=FilePath(), help="Folder for the traces and the page.")
 @click.option("--all", "show_all", is_flag=True, help="Show the clauses that hold as well.")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")

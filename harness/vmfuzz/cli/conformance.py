@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 from rich.table import Table
@@ -12,9 +13,11 @@ from vmfuzz.cli.live import live_system, sut_options
 from vmfuzz.cli.options import FilePath
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note
-from vmfuzz.conformance import FileReport, check_file, vector_files
+from vmfuzz.conformance import Check, FileReport, check_file, vector_files
 from vmfuzz.errors import VmfuzzError, shown
-from vmfuzz.sut.vector_check import check_live_vector
+
+if TYPE_CHECKING:
+    from vmfuzz.sut.system import LiveSystem
 
 
 @click.command("conformance")
@@ -36,7 +39,7 @@ def command(paths: tuple[Path, ...], sut: str | None, sut_seconds: float, as_jso
     reports: list[FileReport] = []
     try:
         with live_system(sut, sut_seconds) as live:
-            check = partial(check_live_vector, live) if live is not None else None
+            check = _live_check(live) if live is not None else None
             reports.extend(check_file(path, check) for path in vector_files(paths))
     except VmfuzzError:
         if reports and not as_json:  # hours may have gone into the files before this one
@@ -51,6 +54,12 @@ def command(paths: tuple[Path, ...], sut: str | None, sut_seconds: float, as_jso
         _show(reports, is_live=sut is not None)
     clean = all(r.is_clean or (sut is not None and not r.mismatched_steps) for r in reports)
     return int(Exit.CLEAN if clean else Exit.FINDING)
+
+
+def _live_check(live: "LiveSystem") -> Check:
+    from vmfuzz.sut.vector_check import check_live_vector
+
+    return partial(check_live_vector, live)
 
 
 def as_document(reports: list[FileReport]) -> dict[str, object]:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import FilePath, check_faults
+from vmfuzz.cli.options import FilePath, check_faults, fault_option
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.report.story import Change, Chapter, Story, tell
@@ -22,7 +22,7 @@ _CHANGES = 30  # lines per step; a huge page that is split has 512
 @click.command("explain")
 @click.argument("path", type=FilePath())
 @click.option("--step", type=click.IntRange(min=0), help="Only this step, with what was live.")
-@click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
+@fault_option
 @click.option("--strict", is_flag=True, help="Known upstream defects (quirks) are findings too.")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def command(

@@ -9,10 +9,17 @@ from rich.table import Table
 from vmfuzz.campaign import Campaign, StopOn, run_campaign, store_missing
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.live import live_system, sut_options
-from vmfuzz.cli.options import Duration, FilePath, check_faults, world_from
+from vmfuzz.cli.options import (
+    Duration,
+    FilePath,
+    check_faults,
+    fault_option,
+    world_from,
+    world_option,
+)
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
 from vmfuzz.crashes import check_folder
-from vmfuzz.engines.interface import FEEDBACKS, Feedback, Plan
+from vmfuzz.engines.interface import DEFAULT_FEEDBACK, FEEDBACKS, Feedback, Plan
 from vmfuzz.engines.registry import ENGINE_NAMES, engine
 from vmfuzz.errors import HarnessError, VmfuzzError, shown
 from vmfuzz.oracle import CHECKS, parse_checks
@@ -41,14 +48,8 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
     show_default=True,
     help="The same seed and steps give the same run.",
 )
-@click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
-@click.option(
-    "--world",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Pin a size or switch of the machine, such as frames=64. Repeatable.",
-)
+@fault_option
+@world_option
 @click.option(
     "--check",
     "checks",
@@ -60,7 +61,8 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
 @click.option(
     "--feedback",
     type=click.Choice(FEEDBACKS),
-    help="What atheris takes for news: bytecode branches, abstract state. [default: code]",
+    help="What atheris takes for news: bytecode branches, abstract state."
+    f" [default: {DEFAULT_FEEDBACK}]",
 )
 @click.option("--out", type=FilePath(), help="Folder for findings.")
 @click.option(
@@ -108,7 +110,7 @@ def command(
         strict=strict,
         world=world,
         pinned=pinned,
-        feedback=feedback or "code",
+        feedback=feedback or DEFAULT_FEEDBACK,
     )
     if feedback is not None and "atheris" not in names:
         raise VmfuzzError(f"--feedback {feedback}: only the atheris engine has feedback")

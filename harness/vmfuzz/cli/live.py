@@ -5,13 +5,16 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from vmfuzz.cli.options import Duration, world_from
-from vmfuzz.sut.system import SECONDS, LiveSystem
+from vmfuzz.sut.limits import SECONDS
 from vmstore.world import World
+
+if TYPE_CHECKING:
+    from vmfuzz.sut.system import LiveSystem
 
 _ENDS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -42,7 +45,7 @@ def live_system(
     *,
     faults: tuple[str, ...] = (),
     settings: tuple[World, frozenset[str]] | None = None,
-) -> Iterator[LiveSystem | None]:
+) -> Iterator["LiveSystem | None"]:
     """Yield the live system that the options name, started and greeted, None without `--sut`.
 
     Whatever ends the command, a signal included, ends the agent, too.
@@ -51,6 +54,8 @@ def live_system(
     if sut is None:
         yield None
         return
+    from vmfuzz.sut.system import LiveSystem
+
     world, pinned = settings or world_from(())
     with _signals_as_interrupts():
         system = LiveSystem(

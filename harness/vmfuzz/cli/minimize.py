@@ -6,7 +6,7 @@ import rich_click as click
 
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.live import live_system, sut_options
-from vmfuzz.cli.options import FilePath, check_faults
+from vmfuzz.cli.options import FilePath, check_faults, fault_option
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note, write
 from vmfuzz.errors import VmfuzzError, shown
@@ -20,7 +20,7 @@ from vmfuzz.trace_text import format_trace
 
 @click.command("minimize")
 @click.argument("path", type=FilePath())
-@click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
+@fault_option
 @click.option("-o", "--output", "out", type=FilePath(), help="Write it to OUT.")
 @click.option("--strict", is_flag=True, help="Known upstream defects (quirks) are findings too.")
 @sut_options

@@ -1,4 +1,4 @@
-"""Option values that more than one command takes."""
+"""Options, and values of options, that more than one command takes."""
 
 import re
 from pathlib import Path
@@ -42,6 +42,18 @@ class FilePath(click.Path):
         if not str(value):
             self.fail("the path is empty", param, ctx)
         return super().convert(value, param, ctx)
+
+
+fault_option: Final = click.option(
+    "--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable."
+)
+world_option: Final = click.option(
+    "--world",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Pin a size or switch of the machine, such as frames=64. Repeatable.",
+)
 
 
 def world_from(settings: tuple[str, ...]) -> tuple[World, frozenset[str]]:

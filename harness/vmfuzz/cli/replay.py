@@ -2,21 +2,24 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.live import live_system, sut_options
-from vmfuzz.cli.options import FilePath, check_faults
+from vmfuzz.cli.options import FilePath, check_faults, fault_option
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.finding import Finding
 from vmfuzz.input_file import files_below
 from vmfuzz.report.block import finding_block
 from vmfuzz.runner import Run, as_expected, run
-from vmfuzz.sut.system import LiveSystem
 from vmfuzz.trace import Trace
 from vmfuzz.trace_file import load
+
+if TYPE_CHECKING:
+    from vmfuzz.sut.system import LiveSystem
 
 _SKIPPED = 5  # skipped steps named per file
 
@@ -35,7 +38,7 @@ class Replayed:
 
 @click.command("replay")
 @click.argument("paths", nargs=-1, required=True, type=FilePath())
-@click.option("--fault", "faults", multiple=True, metavar="ID", help="Plant a bug. Repeatable.")
+@fault_option
 @click.option(
     "--check",
     "check",
@@ -104,7 +107,7 @@ class _How:
     strict: bool
 
 
-def _replay(path: Path, how: _How, live: LiveSystem | None) -> Replayed:
+def _replay(path: Path, how: _How, live: "LiveSystem | None") -> Replayed:
     try:
         trace = load(path)
         if live is not None:

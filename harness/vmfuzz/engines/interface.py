@@ -3,21 +3,24 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from vmfuzz.clause_counts import ClauseCounts, merge
 from vmfuzz.finding import Finding
 from vmfuzz.oracle import CHECKS, Session
 from vmfuzz.runner import MODEL, System
-from vmfuzz.sut.system import LiveSystem
 from vmfuzz.swarm import FAMILIES
 from vmfuzz.trace import Trace
 from vmstore.ops import Op
 from vmstore.world import World
 
+if TYPE_CHECKING:
+    from vmfuzz.sut.system import LiveSystem
+
 Feedback = Literal["code", "state", "both"]
 OnTrace = Callable[[World, Sequence[Op]], None]
 FEEDBACKS: Final[tuple[Feedback, ...]] = ("code", "state", "both")
+DEFAULT_FEEDBACK: Final[Feedback] = "code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,9 @@ class Plan:
     strict: bool = False
     world: World = field(default_factory=World)
     pinned: frozenset[str] = frozenset()
-    feedback: Feedback = "code"
+    feedback: Feedback = DEFAULT_FEEDBACK
     families: tuple[str, ...] = FAMILIES
-    live: LiveSystem | None = None
+    live: "LiveSystem | None" = None
     without: frozenset[str] = frozenset()
     on_trace: OnTrace | None = None
     clock: Callable[[], float] = monotonic

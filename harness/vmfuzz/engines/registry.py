@@ -1,6 +1,5 @@
 """The engines by name. Importing one is left until it is used: Hypothesis takes half a second."""
 
-from importlib.util import find_spec
 from typing import Final
 
 from vmfuzz.engines.interface import Engine
@@ -11,7 +10,9 @@ ENGINE_NAMES: Final = ("swarm", "hypothesis", "atheris")
 
 def installed_engines() -> list[str]:
     """Return the engines whose packages are installed, in the order of `ENGINE_NAMES`."""
-    return [name for name in ENGINE_NAMES if name != "atheris" or find_spec("atheris")]
+    from vmfuzz.engines.atheris_engine import is_installed
+
+    return [name for name in ENGINE_NAMES if name != "atheris" or is_installed()]
 
 
 def engine(name: str, *, is_live: bool = False) -> Engine:

@@ -1,35 +1,17 @@
 """Passes that make ops use fewer handles, so that the producers of the others can go."""
 
 from collections.abc import Iterator
-from typing import Final
 
+from vmfuzz.handle_fields import ALTERNATIVES, ENDS, MAKES, USES, HandleFields
 from vmfuzz.minimize.shrinker import Shrinker, rewritten
 from vmfuzz.trace import Step
-from vmstore.ops import DECLARATIONS
-
-_Fields = dict[type, tuple[tuple[str, str], ...]]
-_USES: Final[_Fields] = {
-    d.op: tuple((f.name, f.kind.name) for f in d.handles if f.kind) for d in DECLARATIONS.values()
-}
-_ENDS: Final[_Fields] = {
-    d.op: tuple((f.name, f.kind.name) for f in d.handles if f.kind and f.is_consumed)
-    for d in DECLARATIONS.values()
-}
-_ALTERNATIVES: Final = {
-    d.op: tuple((f.name, f.kind.name) for f in d.alternatives if f.kind)
-    for d in DECLARATIONS.values()
-}
-_MAKES: Final[_Fields] = {
-    d.op: tuple((f.name, f.kind.name) for f in d.destinations if f.kind)
-    for d in DECLARATIONS.values()
-}
 
 
 def reuse_earlier_handles(shrinker: Shrinker) -> None:
     """Point each use of a handle to one that was produced before it."""
     at = 0
     while at < len(shrinker.steps):
-        for name, kind in _USES[type(shrinker.steps[at].op)]:
+        for name, kind, _ in USES[type(shrinker.steps[at].op)]:
             if getattr(shrinker.steps[at].op, name) is None:
                 continue
             for other in _produced(shrinker.steps[:at], kind):
@@ -48,23 +30,21 @@ def switch_alternatives(shrinker: Shrinker) -> None:
     """Let an op work on a handle of another kind that was produced before the one it works on."""
     at = 0
     while at < len(shrinker.steps):
-        choices = _ALTERNATIVES[type(shrinker.steps[at].op)]
+        choices = ALTERNATIVES[type(shrinker.steps[at].op)]
         for proposal in _switched(shrinker.steps, at, choices):
             if shrinker.propose(proposal):
                 break
         at += 1
 
 
-def _switched(
-    steps: list[Step], at: int, choices: tuple[tuple[str, str], ...]
-) -> Iterator[list[Step]]:
+def _switched(steps: list[Step], at: int, choices: HandleFields) -> Iterator[list[Step]]:
     """Yield the steps with other handles in place of the alternative that step `at` was given."""
-    for name, kind in choices:
+    for name, kind, _ in choices:
         given = getattr(steps[at].op, name)
         if given is None:
             continue
         before = next(i for i, step in enumerate(steps) if _makes(step, kind, given))
-        for other_name, other_kind in choices:
+        for other_name, other_kind, _ in choices:
             if other_name == name:
                 continue
             for other in _produced(steps[:before], other_kind):
@@ -86,7 +66,7 @@ def merge_handles(shrinker: Shrinker) -> None:
 
 def _merge(shrinker: Shrinker, at: int) -> bool:
     steps = shrinker.steps
-    for name, kind in _MAKES[type(steps[at].op)]:
+    for name, kind, _ in MAKES[type(steps[at].op)]:
         gone = getattr(steps[at].op, name)
         for other in _produced(steps[:at], kind):
             before = [step for step in steps[:at] if not _consumes(step, kind, other)]
@@ -98,32 +78,32 @@ def _merge(shrinker: Shrinker, at: int) -> bool:
 
 def without_producers(steps: list[Step], user: Step) -> list[Step]:
     """Return the steps without those that define a handle that `user` uses."""
-    used = {(kind, getattr(user.op, name)) for name, kind in _USES[type(user.op)]}
+    used = {(kind, getattr(user.op, name)) for name, kind, _ in USES[type(user.op)]}
     return [
         step
         for step in steps
-        if not any((kind, getattr(step.op, name)) in used for name, kind in _MAKES[type(step.op)])
+        if not any((kind, getattr(step.op, name)) in used for name, kind, _ in MAKES[type(step.op)])
     ]
 
 
 def _makes(step: Step, kind: str, handle: int) -> bool:
-    return _names(_MAKES, step, kind, handle)
+    return _names(MAKES, step, kind, handle)
 
 
 def _consumes(step: Step, kind: str, handle: int) -> bool:
-    return _names(_ENDS, step, kind, handle)
+    return _names(ENDS, step, kind, handle)
 
 
-def _names(fields: _Fields, step: Step, kind: str, handle: int) -> bool:
+def _names(fields: dict[type, HandleFields], step: Step, kind: str, handle: int) -> bool:
     op = step.op
-    return any(of == kind and getattr(op, name) == handle for name, of in fields[type(op)])
+    return any(of == kind and getattr(op, name) == handle for name, of, _ in fields[type(op)])
 
 
 def _produced(steps: list[Step], kind: str) -> list[int]:
     """Return the ids of a kind that the steps define, in order of their first definition."""
     found: dict[int, None] = {}
     for step in steps:
-        for name, made in _MAKES[type(step.op)]:
+        for name, made, _ in MAKES[type(step.op)]:
             if made == kind:
                 found[getattr(step.op, name)] = None
     return list(found)
@@ -132,7 +112,7 @@ def _produced(steps: list[Step], kind: str) -> list[int]:
 def _renamed(step: Step, kind: str, old: int, new: int) -> Step:
     changes = {
         name: new
-        for name, used in _USES[type(step.op)]
+        for name, used, _ in USES[type(step.op)]
         if used == kind and getattr(step.op, name) == old
     }
     return rewritten(step, **changes) if changes else step

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 from vmstore.arch import PAGE_SIZE
+from vmstore.ids import PREFIXES, Prop
 from vmstore.step import State
 from vmstore.view.spaces import Queue
-from vmstore.view.tables import Leaf, Place, Prop, Table, Tree
+from vmstore.view.tables import Leaf, Place, Table, Tree
+from vmstore.vm_io_owner import name_of
 
 Lines = Iterator[tuple[str, str]]
 
@@ -105,8 +107,5 @@ def contents_of(state: State) -> Lines:
         lender, number = owner.lender
         kind = "fallible" if owner.is_fallible else "infallible"
         left = f"bytes [{owner.start:#x}, {owner.end:#x})"
-        source = f"{_PREFIX[lender]}{number}"
-        yield f"{'w' if vio % 2 else 'r'}{vio // 2}", f"{left} of {source}, {kind}"
-
-
-_PREFIX = {"frame": "f", "segment": "s", "buf": "b", "vs": "vs"}
+        source = f"{PREFIXES[lender]}{number}"
+        yield name_of(vio), f"{left} of {source}, {kind}"

@@ -7,18 +7,10 @@ another one diverges.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-from vmstore.ops import DECLARATIONS, Op
-
-_USES: Final = {
-    d.op: tuple((f.name, f.kind.name, f.kind.prefix) for f in d.handles if f.kind)
-    for d in DECLARATIONS.values()
-}
-_MAKES: Final = {
-    d.op: tuple((f.name, f.kind.name) for f in d.destinations if f.kind)
-    for d in DECLARATIONS.values()
-}
+from vmfuzz.handle_fields import MAKES, USES, next_ids
+from vmstore.ops import Op
 
 
 class Numbering:
@@ -33,7 +25,7 @@ class Numbering:
         `made` counts the handles made so far, per kind: the numbers that come next.
         """
         changes: dict[str, Any] = {}
-        for name, kind, prefix in _USES[type(op)]:
+        for name, kind, prefix in USES[type(op)]:
             handle = getattr(op, name)
             if handle is None:
                 continue
@@ -41,14 +33,14 @@ class Numbering:
             if number is None:
                 return f"{prefix}{handle} was never produced"
             changes[name] = number
-        for (name, _), number in zip(_MAKES[type(op)], _next(op, made), strict=True):
-            changes[name] = number
+        changes |= next_ids(type(op), made)
         return replace(op, **changes) if changes else op
 
     def note(self, op: Op, before: dict[str, int], after: dict[str, int]) -> None:
         """Take note of what the step made: the counts of handles before and after it."""
-        for (name, kind), number in zip(_MAKES[type(op)], _next(op, before), strict=True):
-            key = (kind, getattr(op, name))
+        numbers = next_ids(type(op), before)
+        for name, kind, _ in MAKES[type(op)]:
+            key, number = (kind, getattr(op, name)), numbers[name]
             if number < after.get(kind, 0):
                 self.numbers[key] = number
             else:
@@ -66,21 +58,13 @@ def with_fresh_ids(ops: Sequence[Op]) -> list[Op]:
     for op in ops:
         changes: dict[str, Any] = {
             name: ids[kind, getattr(op, name)]
-            for name, kind, _ in _USES[type(op)]
+            for name, kind, _ in USES[type(op)]
             if getattr(op, name) is not None
         }
-        for name, kind in _MAKES[type(op)]:
-            changes[name] = ids[kind, getattr(op, name)] = counts.get(kind, 0)
-            counts[kind] = changes[name] + 1
+        fresh = next_ids(type(op), counts)
+        for name, kind, _ in MAKES[type(op)]:
+            ids[kind, getattr(op, name)] = fresh[name]
+            counts[kind] = fresh[name] + 1
+        changes |= fresh
         renamed.append(replace(op, **changes) if changes else op)
     return renamed
-
-
-def _next(op: Op, made: dict[str, int]) -> list[int]:
-    """Return the number that each destination gets if it is made."""
-    numbers: list[int] = []
-    taken = dict(made)
-    for _, kind in _MAKES[type(op)]:
-        numbers.append(taken.get(kind, 0))
-        taken[kind] = numbers[-1] + 1
-    return numbers

@@ -6,8 +6,9 @@ end of a trace what lives is looked at and let go of, so that a wrong count come
 
 from collections.abc import Iterator
 from random import Random
-from typing import Any, Final
+from typing import Final
 
+from vmfuzz.handle_fields import next_ids
 from vmfuzz.sut.prediction import Prediction
 from vmstore.arch import PAGE_SIZE
 from vmstore.ids import ByteLength, CursorId, PtableId, PtcursorId, Vaddr
@@ -115,8 +116,6 @@ class Observer:
             declaration = BY_NAME[name]
             for handle in [h for h in live[kind] if h >= 0][-_MOST:]:
                 if handle in live[kind]:
-                    fields: dict[str, Any] = {kind: handle}
-                    for field in declaration.destinations:
-                        fields[field.name] = self.made.get(field.kind.name, 0) if field.kind else 0
-                    op: Op = declaration.make(fields)
+                    fresh = next_ids(declaration.op, self.made)
+                    op: Op = declaration.make({kind: handle, **fresh})
                     yield op

@@ -12,6 +12,7 @@ from vmfuzz.oracle import CHECKS, Session
 from vmfuzz.outcome_text import format_outcome
 from vmfuzz.runner import Run
 from vmfuzz.sut.agent import Agent, Playback
+from vmfuzz.sut.limits import SECONDS
 from vmfuzz.sut.prediction import Attempt, Prediction, Script, predict
 from vmfuzz.sut.probe import Reported
 from vmfuzz.sut.verdict import Verdict, judge
@@ -21,7 +22,8 @@ from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS
 from vmstore.world import World, WorldError
 
-SECONDS: Final = 5.0  # for one answer, unless the user says otherwise
+__all__ = ["SECONDS", "LiveSystem"]
+
 MAX_STEPS: Final = 400_000  # of one minimization, with what restarts and hangs cost
 _RESTART: Final = 2_000  # what a new process costs, in steps
 _HANG: Final = 8_000  # what a wait for nothing costs while minimizing, in steps

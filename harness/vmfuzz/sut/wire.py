@@ -5,6 +5,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
+from vmfuzz.replayer import FRAME_FORMS
 from vmstore.ids import CacheChange, CountWord, Deferred, FlushKind, PageCount, Payload
 from vmstore.ops import DECLARATIONS, Declaration, Field, Op
 from vmstore.ops.cursor import CursorFlusherIssue
@@ -14,7 +15,10 @@ from vmstore.ops.writer import WriterNew
 
 RESET: Final = b'{"op":"reset"}\n'
 # Ops that the recordings have under another name; of those with one name, arguments tell which.
-_NAMES: Final = {"pt_cursor_map_frame": "pt_cursor_map", "rcu_sync": "host_rcu_sync"}
+_NAMES: Final = {
+    **{form: recorded for recorded, form in FRAME_FORMS.items()},
+    "rcu_sync": "host_rcu_sync",
+}
 UNRECORDED: Final = frozenset({"access"})  # by wire name: only agents that list them are asked
 
 _Encoder = Callable[[Any], bytes]

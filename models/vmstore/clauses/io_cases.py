@@ -4,6 +4,7 @@ from typing import Literal
 
 from vmstore.arch import LINEAR_BASE, PAGE_SIZE
 from vmstore.step import State
+from vmstore.vm_io_owner import handle_of, name_of
 
 
 class VioCase:
@@ -13,11 +14,11 @@ class VioCase:
 
     def __init__(self, state: State, vio: int) -> None:
         io = state.machine.io
-        number = vio // 2
+        kind, number = handle_of(vio)
         self.state = state
         self.entry = state.view.store.vm_ios[vio]
-        self.handle = f"w{number}" if vio % 2 else f"r{number}"
-        self.held = (io.writers if vio % 2 else io.readers).get(number)
+        self.handle = name_of(vio)
+        self.held = (io.writers if kind == "Writer" else io.readers).get(number)
 
     @property
     def user_limit(self) -> int:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from vmstore.arch import LINEAR_BASE, PAGE_SIZE
 from vmstore.memory import EMPTY_PAGE, HEAP_PAGE
 from vmstore.step import State
+from vmstore.vm_io_owner import handle_of
 
 
 class IoSubjects(NamedTuple):
@@ -95,14 +96,15 @@ def _same_buffer(state: State, buf: int) -> bool:
 
 
 def _vio_holds(state: State, vio: int) -> bool:
-    io, number = state.machine.io, vio // 2
-    held = (io.writers if vio % 2 else io.readers).get(number)
+    io = state.machine.io
+    kind, number = handle_of(vio)
+    held = (io.writers if kind == "Writer" else io.readers).get(number)
     entry = state.view.store.vm_ios[vio]
     owner = entry.owner
     if held is None or held.is_fallible != owner.is_fallible:
         return False
-    start, end, (kind, place), view = owner.start, owner.end, owner.place, owner.view
-    base = LINEAR_BASE if kind == "memory" else io.bufs[place][0] if kind == "buf" else 0
+    start, end, (area, place), view = owner.start, owner.end, owner.place, owner.view
+    base = LINEAR_BASE if area == "memory" else io.bufs[place][0] if area == "buf" else 0
     if held.cursor - base != start or held.end - base != end or start > end:
         return False
     last = entry.vaddr + entry.length
@@ -113,7 +115,7 @@ def _vio_holds(state: State, vio: int) -> bool:
         return view is None and entry.vm_space in state.view.store.vm_spaces and last <= limit
     return (
         view is not None
-        and view.kind == ("WriteView" if vio % 2 else "ReadView")
+        and view.kind == ("WriteView" if kind == "Writer" else "ReadView")
         and view.is_disjoint()
         and view.translates(start, end)
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED, index_to_meta
+from vmstore.ids import Prop
 from vmstore.owner import EntryAt, Usage
 from vmstore.store import SegmentEntry
 from vmstore.vm_io_owner import VmIoOwner
@@ -45,7 +46,6 @@ def pristine(index: int) -> SlotValue:
     return SlotValue(slot_vaddr=index_to_meta(index))
 
 
-Prop = tuple[int, str, int]  # flags, cache policy, privileged flags
 NO_PROP: Prop = (0, "WB", 0)
 
 

@@ -38,8 +38,7 @@ def access(m: Machine, op: Access) -> Outcome:
     cpu, page = m.spaces.cpu, op.va & -PAGE_SIZE
     cached = m.tlbs.lookup(cpu, page)
     found = cached or _walk(m, cpu, page)
-    needed = pte.PRESENT | pte.WRITABLE if op.kind == "store" else pte.PRESENT
-    if found is None or found.bits & needed != needed:
+    if found is None or not pte.permits(found.bits, want_write=op.kind == "store"):
         m.tlbs.evict(cpu, page, 1)
         return PAGE_FAULT
     if cached is None:

@@ -81,16 +81,12 @@ def walk(m: Machine, root: Node, va: int) -> tuple[int, int] | None:
 
 
 def translate(m: Machine, cpu_root: Node, va: int, want_write: bool) -> int | None:
-    """Return the physical address that an access of the CPU reaches, None where it faults.
-
-    An entry without R is not present to the hardware; a write needs W as well.
-    """
+    """Return the physical address that an access of the CPU reaches, None where it faults."""
     found = walk(m, cpu_root, va)
     if found is None:
         return None
     paddr, word = found
-    needed = pte.PRESENT | pte.WRITABLE if want_write else pte.PRESENT
-    return paddr if word & needed == needed and paddr < m.max_paddr else None
+    return paddr if pte.permits(word, want_write=want_write) and paddr < m.max_paddr else None
 
 
 def item_prop(m: Machine, made: Config, prop: Prop, *, tracked: bool) -> Prop:

@@ -63,6 +63,12 @@ def is_child(word: int) -> bool:
     return word & _NOT_ABSENT == PRESENT
 
 
+def permits(word: int, *, want_write: bool) -> bool:
+    """Return whether the hardware allows an access: an entry without R is not present to it."""
+    needed = PRESENT | WRITABLE if want_write else PRESENT
+    return word & needed == needed
+
+
 def encode_child(paddr: int) -> int:
     """Return the word that points to the node at `paddr`. Errors: panic on invalid address bits."""
     if paddr & ~ADDRESS:

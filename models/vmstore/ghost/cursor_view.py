@@ -6,7 +6,8 @@ It knows no tables: what an op does to them is not to be seen here. Source: vost
 from dataclasses import dataclass, replace
 
 from vmstore.arch import PAGE_SIZE
-from vmstore.ghost.mapping import Mapping, Prop
+from vmstore.ghost.mapping import Mapping
+from vmstore.ids import Prop
 from vmstore.spaces import RequiresError
 
 

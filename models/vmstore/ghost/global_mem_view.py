@@ -5,9 +5,9 @@ Source: vostd `GlobalMemView`.
 
 from dataclasses import dataclass, field, replace
 
-from vmstore.arch import PAGE_SIZE
+from vmstore.arch import PAGE_SIZE, are_disjoint
 from vmstore.ghost.frame_contents import FrameContents
-from vmstore.ghost.mapping import MAX_PADDR, PAGE_SIZES, Mapping, are_disjoint
+from vmstore.ghost.mapping import MAX_PADDR, PAGE_SIZES, Mapping
 from vmstore.ghost.mem_view import MemView
 from vmstore.spaces import RequiresError
 

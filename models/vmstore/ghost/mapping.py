@@ -1,12 +1,10 @@
 """`Mapping`: a run of virtual addresses and the run of physical ones that it leads to."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
-
-Prop = tuple[int, str, int]  # flags, cache policy, privileged flags
+from vmstore.ids import Prop
 
 MAX_PADDR: Final = 0x8000_0000  # of the proof; a world has its own
 PAGE_SIZES: Final = (PAGE_SIZE, PAGE_SIZE << 9, PAGE_SIZE << 18)
@@ -80,9 +78,3 @@ class Mapping:
             and self.pa_start - self.va_start == other.pa_start - other.va_start
             and self.prop == other.prop
         )
-
-
-def are_disjoint(ranges: list[tuple[int, int]]) -> bool:
-    """Return whether no two of the ranges share an address."""
-    ordered = sorted(ranges)
-    return all(a[1] <= b[0] for a, b in pairwise(ordered))

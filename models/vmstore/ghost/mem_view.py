@@ -7,9 +7,9 @@ specification, kept here; each function names its own.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from vmstore.arch import U64_MASK
+from vmstore.arch import U64_MASK, are_disjoint
 from vmstore.ghost.frame_contents import Byte, FrameContents
-from vmstore.ghost.mapping import Mapping, are_disjoint
+from vmstore.ghost.mapping import Mapping
 from vmstore.spaces import RequiresError
 
 Run = tuple[Mapping, int, int]  # the mapping that counts, first address, length
@@ -24,7 +24,7 @@ class MemView:
 
     def mapping_at(self, va: int) -> Mapping | None:
         """Return the mapping of `va`: any in the specification, here the lowest one."""
-        return min((m for m in self.mappings if m.va_start <= va < m.va_end), default=None)
+        return min((m for m in self.mappings if m.covers(va)), default=None)
 
     def addr_transl(self, va: int) -> tuple[int, int] | None:
         """Return (base, offset) of the byte at `va`, None where nothing is mapped (MV.T).

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from vmstore.arch import PAGE_SIZE
 from vmstore.ghost.cursor_view import CursorView
-from vmstore.ghost.mapping import Prop
+from vmstore.ids import Prop
 from vmstore.owner import SlotOwner
 from vmstore.view.state import View
 from vmstore.view.tables import Place

@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
+from vmstore.ids import Prop
 from vmstore.outcome import Unwinding
 from vmstore.owner import SlotOwner
 from vmstore.view.spaces import leaf_error
 from vmstore.view.state import View
-from vmstore.view.tables import KEPT_FLAGS, Entry, Leaf, Place, Prop, Table, tracked
+from vmstore.view.tables import KEPT_FLAGS, Entry, Leaf, Place, Table, tracked
 from vmstore.view.walk import current, go_on, hold, search, span
 
 

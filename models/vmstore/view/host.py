@@ -1,9 +1,9 @@
 """Rules of the test hooks that leave a state which the view can follow."""
 
 from vmstore.ops.host import NO_LIMIT, HostPoolLimit, HostRcuMode, HostRcuSync
-from vmstore.outcome import BORROWED, OK, Ok, Outcome
+from vmstore.outcome import OK, Outcome
 from vmstore.view.predict import predicted
-from vmstore.view.rcu import end_grace_period
+from vmstore.view.rcu import sync
 from vmstore.view.state import View
 
 
@@ -17,9 +17,7 @@ def host_rcu_mode(v: View, op: HostRcuMode) -> Outcome:
 @predicted
 def host_rcu_sync(v: View, _op: HostRcuSync) -> Outcome:
     """Nothing waits any more; refused while a cursor lives."""
-    if v.spaces.cursors or v.spaces.ptcursors:
-        return BORROWED
-    return Ok({"callbacks": end_grace_period(v), "left": 0})
+    return sync(v)
 
 
 @predicted

@@ -1,7 +1,5 @@
 """What a reader or writer may borrow, and when the borrow is over."""
 
-from typing import Literal
-
 from vmstore.arch import PAGE_SIZE
 from vmstore.ids import UNTYPED_KINDS
 from vmstore.outcome import BORROWED, NOT_UNTYPED, OUT_OF_BOUND, WRONG_TYPE, Err, Outcome
@@ -10,6 +8,7 @@ from vmstore.view.segment import FOREIGN_PAGE_PAST_MEMORY
 from vmstore.view.state import View
 from vmstore.vm_io_owner import (
     MEMORY,
+    Kind,
     Lender,
     Place,
     VmIoMemView,
@@ -17,8 +16,6 @@ from vmstore.vm_io_owner import (
     page_mappings,
     vio_of,
 )
-
-Kind = Literal["Reader", "Writer"]
 
 
 def lent(v: View, frame: int | None, segment: int | None, out: Outcome) -> VmIoOwner | Outcome:

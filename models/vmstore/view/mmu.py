@@ -7,7 +7,7 @@ from vmstore.tlb_model import Translation
 from vmstore.view.page_table import translation
 from vmstore.view.predict import predicted
 from vmstore.view.state import View
-from vmstore.view.user_memory import READABLE, WRITABLE
+from vmstore.view.user_memory import permits
 
 
 @predicted
@@ -18,8 +18,7 @@ def access(v: View, op: Access) -> Outcome:
     page = op.va - offset
     v.spaces.touched.is_used = True
     known = tlb.of(here).get(page) or mapped(v, here, page)
-    needed = READABLE if op.kind == "load" else READABLE | WRITABLE
-    if known is None or known.prop[0] & needed != needed:
+    if known is None or not permits(known.prop, want_write=op.kind == "store"):
         tlb.flush(here, page)
         return PAGE_FAULT
     tlb.update(here, page, known)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
+from vmstore.ids import Prop
 from vmstore.ops.page_table import PtDrop, PtLargestPages, PtNew, PtPageWalk
 from vmstore.outcome import BORROWED, OK, CallEnded, Ok, Outcome, Unwinding
 from vmstore.view.edit import Cut, make_room, put
@@ -15,7 +16,6 @@ from vmstore.view.tables import (
     Entry,
     Leaf,
     Place,
-    Prop,
     Table,
     Tree,
     shown,

@@ -9,6 +9,11 @@ from vmstore.view.state import View
 @predicted
 def rcu_sync(v: View, _op: RcuSync) -> Outcome:
     """Nothing waits any more; refused while a cursor lives."""
+    return sync(v)
+
+
+def sync(v: View) -> Outcome:
+    """End the grace period, which a live cursor holds up."""
     if v.spaces.cursors or v.spaces.ptcursors:
         return BORROWED
     return Ok({"callbacks": end_grace_period(v), "left": 0})

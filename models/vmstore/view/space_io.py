@@ -2,9 +2,9 @@
 
 from vmstore.ops.space_io import VsReader, VsReaderWriter, VsWriter
 from vmstore.outcome import ACCESS_DENIED, OK, Outcome
-from vmstore.view.lending import Kind, judge, register
+from vmstore.view.lending import judge, register
 from vmstore.view.state import View
-from vmstore.vm_io_owner import VmIoOwner
+from vmstore.vm_io_owner import Kind, VmIoOwner
 
 
 def vs_reader(v: View, op: VsReader, out: Outcome) -> Outcome | None:

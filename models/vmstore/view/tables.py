@@ -9,12 +9,12 @@ from typing import NamedTuple, Union
 
 from vmstore.arch import PAGE_SIZE
 from vmstore.geometry import Config
+from vmstore.ids import Prop
 from vmstore.outcome import Unwinding
 from vmstore.owner import EntryAt, SlotOwner
 from vmstore.store import VmStore
 from vmstore.world import World
 
-Prop = tuple[int, str, int]  # flags, cache policy, privileged flags
 PRIV_AVAIL1 = 0x40
 KEPT_FLAGS, KEPT_PRIV = 0x9F, 0xC3  # the bits that an entry has room for
 

@@ -1,9 +1,10 @@
 """Which physical address an address of the user means on the current CPU."""
 
+from vmstore.ids import Prop
 from vmstore.view.page_table import translation
 from vmstore.view.state import View
 
-READABLE, WRITABLE = 1, 2  # flags of a mapping
+_READABLE, _WRITABLE = 1, 2  # flags of a mapping
 
 
 def physical(v: View, va: int, *, want_write: bool) -> int | None:
@@ -18,5 +19,10 @@ def physical(v: View, va: int, *, want_write: bool) -> int | None:
     if found is None:
         return None
     paddr, leaf = found
-    needed = READABLE | WRITABLE if want_write else READABLE
-    return paddr if leaf.prop[0] & needed == needed and paddr < v.max_paddr else None
+    return paddr if permits(leaf.prop, want_write=want_write) and paddr < v.max_paddr else None
+
+
+def permits(prop: Prop, *, want_write: bool) -> bool:
+    """Return whether a mapping's flags allow reading, and writing if that is wanted."""
+    needed = _READABLE | _WRITABLE if want_write else _READABLE
+    return prop[0] & needed == needed

@@ -3,7 +3,6 @@
 from vmstore.outcome import INVALID_ARGS, OK, PAGE_FAULT, WRONG_TYPE, Err, Ok, Outcome, Panic
 from vmstore.view.access import fetch, put, reach, transfer
 from vmstore.view.lending import (
-    Kind,
     entry_of,
     forget,
     judge,
@@ -14,7 +13,7 @@ from vmstore.view.lending import (
 )
 from vmstore.view.state import View
 from vmstore.view.vm_io import BEYOND_END, UNALIGNED
-from vmstore.vm_io_owner import VmIoOwner
+from vmstore.vm_io_owner import Kind, VmIoOwner
 
 Target = tuple[int | None, int | None, int | None]  # frame, segment, buf: one of them
 

@@ -1,7 +1,7 @@
 """Rules of the ops on cursors of address spaces."""
 
 from vmstore.arch import PAGE_SIZE, U64_MASK
-from vmstore.ids import UNTYPED_KINDS
+from vmstore.ids import UNTYPED_KINDS, Prop
 from vmstore.ops.cursor import (
     CursorDrop,
     CursorFindIomem,
@@ -36,7 +36,7 @@ from vmstore.view.page_table import map_item
 from vmstore.view.predict import predicted
 from vmstore.view.spaces import Queue, SpaceCursor
 from vmstore.view.state import View
-from vmstore.view.tables import Leaf, Place, Prop, Table, shown, small_pages, tracked
+from vmstore.view.tables import Leaf, Place, Table, shown, small_pages, tracked
 from vmstore.view.walk import close_place, look, move, open_place, search, span
 
 PRIV_USER = 0x01

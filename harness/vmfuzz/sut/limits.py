@@ -1,0 +1,5 @@
+"""How long a live system may take. Apart from the system, so that the help loads quickly."""
+
+from typing import Final
+
+SECONDS: Final = 5.0  # for one answer, unless the user says otherwise
