@@ -25,8 +25,9 @@ from vmstore.contracts.space_terms import (
     shape,
     was_live,
 )
-from vmstore.contracts.values import CursorValue, LeafValue, Prop
+from vmstore.contracts.values import CursorValue, LeafValue
 from vmstore.ghost.vm_cursor import map_cursor_requires, map_item_ensures
+from vmstore.ids import Prop
 
 _PRIV_USER: Final = 0x01
 _SMALL: Final = "a frame is a page of level 1, which every position has room and alignment for"

@@ -24,8 +24,9 @@ from vmstore.contracts.cursor_terms import (
 )
 from vmstore.contracts.slot_inv import region_inv
 from vmstore.contracts.space_terms import Card, failed, panicked, returned, shape, succeeded
-from vmstore.contracts.values import CursorValue, LeafValue, Prop
+from vmstore.contracts.values import CursorValue, LeafValue
 from vmstore.ghost.vm_cursor import in_locked_range, jump_panic_condition
+from vmstore.ids import Prop
 from vmstore.outcome import Err
 
 _FIND_NEXT_IMPL: Final = (
