@@ -187,10 +187,11 @@ class Cell:
 
     def is_possible_in(self, world: World) -> bool:
         """Return whether the world has all that the cell needs."""
-        return all(_has(world, need) for need in self.needs)
+        return all(has_setting(world, need) for need in self.needs)
 
 
-def _has(world: World, need: str) -> bool:
+def has_setting(world: World, need: str) -> bool:
+    """Return whether a world has `name=value`, or the setting `name` below its default."""
     name, _, value = need.partition("=")
     if name.startswith("variant."):
         return world.variant(name.removeprefix("variant.")) == value

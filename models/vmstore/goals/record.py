@@ -6,10 +6,12 @@ from typing import Any, Final
 
 from vmstore.outcome import Abort, Blocked, Err, Ok, Outcome, Panic
 from vmstore.owner import SlotOwner
+from vmstore.possible import has_setting
 from vmstore.step import State
 from vmstore.store import VmStore
 from vmstore.view.spaces import Spaces
 from vmstore.view.state import View
+from vmstore.world import World
 
 
 @dataclass(slots=True)
@@ -91,6 +93,10 @@ class Goal:
     reached: Callable[[Moment], bool]
     before: Callable[[State, Any], Any] = nothing
     needs: tuple[str, ...] = ()
+
+    def is_possible_in(self, world: World) -> bool:
+        """Return whether the world has all that the goal needs."""
+        return all(has_setting(world, need) for need in self.needs)
 
 
 SMALL_COUNTS: Final = ("rc_max",)
