@@ -3,7 +3,7 @@
 A cell is an op and a word: `ok`, `none` (a success that found nothing), the name of an error,
 `panic CODE`, `abort CODE`, `blocked`, `diverges`. Listed is what some world allows without test
 hooks and planted bugs; a count of 0, and with it the error Busy, exists only inside a call. The
-list is written down, not derived: `tests/model/outcome_cells.traces` reaches every cell of it, and
+list is written down, not derived: `tests/model/witnesses.traces` reaches every cell of it, and
 no campaign may reach a cell that is not in it.
 """
 

@@ -31,7 +31,7 @@ def _is_empty_table_here(m: Moment) -> bool:
 def _fills_range(m: Moment) -> bool:
     sizes = m.spaces.geometry.sizes
     place: Place = m.before
-    return bool(m.op.level < len(sizes) and place.end - place.start == sizes[m.op.level])
+    return bool(2 <= m.op.level < len(sizes) and place.end - place.start == sizes[m.op.level])
 
 
 def _is_inside_huge(m: Moment) -> bool:
