@@ -22,12 +22,14 @@ def measure(files: list[Path]) -> tuple[Json, Json]:
 
     Shape of the second: `percent` and `modules`, each with `module`, `percent`, `lines`,
     `lines_run`, `branches`, `branches_run`, `missing_lines`.
-    Errors: VmfuzzError without coverage.py, and for what the child says of a file.
+    Errors: VmfuzzError without coverage.py, and for what the child says of a file; HarnessError
+    for a defect of ours in it.
     """
     if find_spec("coverage") is None:
         raise VmfuzzError("--code needs coverage.py: pip install coverage")
     with tempfile.TemporaryDirectory(prefix="vmfuzz-coverage-") as folder:
-        command = [sys.executable, "-m", "vmfuzz.code_coverage_child", folder]
+        # -P: a file of the current folder must not stand in for a module.
+        command = [sys.executable, "-P", "-m", "vmfuzz.code_coverage_child", folder]
         names = "\n".join(json.dumps(str(file)) for file in files)
         child = subprocess.run(
             command, input=names, stdout=subprocess.PIPE, text=True, encoding="utf-8", check=False
@@ -37,6 +39,8 @@ def measure(files: list[Path]) -> tuple[Json, Json]:
         except json.JSONDecodeError:
             text = f"the measuring process ended with {child.returncode} and no result"
             raise HarnessError(text) from None
+    if "defect" in answer:
+        raise HarnessError(answer["defect"])
     if "problem" in answer:
         raise VmfuzzError(answer["problem"])
     return answer["document"], answer["code"]

@@ -14,6 +14,7 @@ import coverage
 from vmfuzz.errors import VmfuzzError
 
 _PACKAGE = "vmstore"
+_INTERRUPTED = 130
 
 
 def main() -> int:
@@ -25,12 +26,16 @@ def main() -> int:
     )
     measured.start()
     try:
-        answer = {"document": _document(files)}
+        answer: dict[str, Any] = {"document": _document(files)}
     except VmfuzzError as error:
         answer = {"problem": str(error)}
+    except Exception as error:  # a defect of ours, which the parent reports as one
+        answer = {"defect": f"{type(error).__name__}: {error}"}
+    except KeyboardInterrupt:  # the parent has got it, too
+        return _INTERRUPTED
     finally:
         measured.stop()
-    if "problem" not in answer:
+    if "document" in answer:
         answer["code"] = _code(measured, folder / "code.json")
     sys.stdout.write(json.dumps(answer))
     return 0
