@@ -16,6 +16,7 @@ from vmfuzz.runner import not_produced, run
 from vmfuzz.trace import Trace
 from vmfuzz.vectors import Vector
 from vmstore.clauses.check import CLAUSES, Subjects, cases, everything, footprint
+from vmstore.clauses.registry import SCOPES
 from vmstore.faults import Faults
 from vmstore.goals import GOALS, GOALS_OF, Moment
 from vmstore.ops import DECLARATIONS, GENERATED, Op
@@ -28,6 +29,9 @@ from vmstore.world import World
 Word = tuple[str, str]  # an op and what it came to
 Truth = tuple[str, ...]  # the conjuncts of a precondition that were false
 _COUNTED: Final = frozenset(d.op for d in GENERATED)
+_CLAUSES_OF: Final = {
+    scope: tuple(clause for clause in CLAUSES if clause.scope == scope) for scope in SCOPES
+}
 
 
 @dataclass(slots=True)
@@ -123,10 +127,11 @@ class CountingSession(Session):
         return found
 
     def _count_clauses(self, subjects: Subjects) -> None:
-        by_scope, counts = cases(self.state, subjects), self.total.clauses
-        for clause in CLAUSES:
-            found = by_scope[clause.scope]
-            if found:
+        counts = self.total.clauses
+        for scope, found in cases(self.state, subjects).items():
+            if not found:
+                continue
+            for clause in _CLAUSES_OF[scope]:
                 count = counts[clause.id]
                 count.evaluated += len(found)
                 count.nonvacuous += sum(map(bool, map(clause.when, found)))
