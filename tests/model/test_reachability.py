@@ -32,6 +32,7 @@ from vmstore.world import CHOICES, World
 FILE = Path(__file__).with_name("witnesses.traces")
 HEADER = "#vmfuzz-trace 1\n"
 GOAL_MODULES = sorted((Path(possible.__file__).parent / "goals").glob("*.py"))
+Runs = dict[str, tuple[Run, list[set[str]]]]
 SIZES = {"entries", "levels", "frames", "pt_frames", "cpus"}  # what no need speaks of
 
 
@@ -56,38 +57,42 @@ def watched(trace: Trace) -> tuple[Run, list[set[str]]]:
     return run(trace, watch=look, open_session=partial(CountingSession, total)), reached
 
 
-RUNS = {name: watched(trace) for name, trace in WITNESSES.items()}
+@pytest.fixture(scope="module")
+def runs() -> Runs:
+    return {name: watched(trace) for name, trace in WITNESSES.items()}
 
 
 def test_everything_has_one_witness_in_the_model_s_order() -> None:
     assert list(WITNESSES) == [*CELL_NAMES, *GOAL_NAMES]
 
 
-def test_every_witness_runs_whole_and_is_clean() -> None:
-    for name, (result, _) in RUNS.items():
+def test_every_witness_runs_whole_and_is_clean(runs: Runs) -> None:
+    for name, (result, _) in runs.items():
         assert result.finding is None, name
         assert result.executed == len(WITNESSES[name].steps), name
 
 
-def test_an_outcome_is_reached_by_the_last_step_of_its_witness() -> None:
+def test_an_outcome_is_reached_by_the_last_step_of_its_witness(runs: Runs) -> None:
     for name, cell in CELL_NAMES.items():
         last = WITNESSES[name].steps[-1].op
         assert DECLARATIONS[type(last)].name == cell.op, name
-        assert outcome_word(RUNS[name][0].outcomes[-1]) == cell.word, name
+        assert outcome_word(runs[name][0].outcomes[-1]) == cell.word, name
 
 
-def test_a_goal_is_reached_by_the_last_step_of_its_witness_and_by_no_other() -> None:
+def test_a_goal_is_reached_by_the_last_step_of_its_witness_and_by_no_other(runs: Runs) -> None:
     for name, goal in GOAL_NAMES.items():
-        _, reached = RUNS[name]
+        _, reached = runs[name]
         assert [goal.id in step for step in reached] == [False] * (len(reached) - 1) + [True], name
 
 
 @pytest.mark.parametrize("goal", GOALS, ids=lambda goal: goal.id)
-def test_a_goal_is_not_reached_by_every_step_with_that_op_and_kind_of_outcome(goal: Goal) -> None:
-    kind = type(RUNS[f"goal {goal.id}"][0].outcomes[-1])
+def test_a_goal_is_not_reached_by_every_step_with_that_op_and_kind_of_outcome(
+    goal: Goal, runs: Runs
+) -> None:
+    kind = type(runs[f"goal {goal.id}"][0].outcomes[-1])
     others = [
         (name, at)
-        for name, (result, reached) in RUNS.items()
+        for name, (result, reached) in runs.items()
         for at, step in enumerate(WITNESSES[name].steps)
         if type(step.op) in goal.ops
         and isinstance(result.outcomes[at], kind)
