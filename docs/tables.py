@@ -9,8 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from vmfuzz.audit.page import page
+from vmfuzz.audit.run import recorded_rows
 from vmstore.clauses import CLAUSES
 from vmstore.clauses.registry import Clause
+from vmstore.contracts import catalogue as contracts
+from vmstore.contracts.registry import ContractClause
 from vmstore.faults import CATALOGUE, PLANTED, Fault
 from vmstore.ops import DECLARATIONS, Declaration
 from vmstore.preconditions import OP_PRE
@@ -45,7 +49,15 @@ def pages() -> dict[str, str]:
             _text("variants.md"), "# Profiles and variants\n", map(_variant_row, VARIANTS)
         ),
         "faults.md": faults,
+        "contracts.md": _with_rows(
+            _text("contracts.md"), "# Contracts\n", map(_contract_row, contracts.CLAUSES)
+        ),
     }
+
+
+def audit_page() -> str:
+    """Return the page on the audit as it should be. Cost: some seconds, for the searches."""
+    return page(recorded_rows())
 
 
 def _text(name: str) -> str:
@@ -67,6 +79,15 @@ def _clause_row(clause: Clause) -> str:
     status = statuses[0] if len(set(statuses)) == 1 else " / ".join(statuses)
     reason = clause.reason or ", ".join(sorted(set(clause.known.values())))
     return _row(f"`{clause.id}`", status, clause.text, clause.source, reason)
+
+
+def _contract_row(clause: ContractClause) -> str:
+    known = sorted({f"{ax} ({profile})" for profile, ax in clause.known.items()})
+    if len(known) == len(PROFILES) and len(set(clause.known.values())) == 1:
+        known = sorted(set(clause.known.values()))
+    ops = ", ".join(f"`{op}`" for op in clause.ops)
+    text = clause.text.replace("|", "\\|")
+    return _row(f"`{clause.id}`", clause.op, ops, text, clause.source, ", ".join(known))
 
 
 def _op_row(op: Declaration) -> str:
@@ -114,7 +135,7 @@ def _row(*cells: str) -> str:
 
 
 if __name__ == "__main__":
-    for name, page in pages().items():
-        if page != _text(name):
-            (DOCS / name).write_text(page, encoding="utf-8")
+    for name, text in {**pages(), "audit.md": audit_page()}.items():
+        if not (DOCS / name).exists() or text != _text(name):
+            (DOCS / name).write_text(text, encoding="utf-8")
             sys.stdout.write(f"docs/{name}: written\n")

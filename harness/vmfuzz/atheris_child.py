@@ -118,9 +118,12 @@ class Child:
 
     def _tally(self) -> None:
         """Say what the ops came to since the last time."""
-        self._say(kind="tally", rows=self.target.named_tally(), quirks=self.target.quirks)
-        self.target.tally.clear()
-        self.target.quirks.clear()
+        target = self.target
+        rows = target.named_tally()
+        self._say(kind="tally", rows=rows, quirks=target.quirks, contracts=target.contracts)
+        target.tally.clear()
+        target.quirks.clear()
+        target.contracts.clear()
 
     def _leave(self) -> None:
         """Say what was done and go, past every handler of libFuzzer."""

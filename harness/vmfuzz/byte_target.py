@@ -5,6 +5,7 @@ from random import Random
 from typing import Final
 
 from vmfuzz.bytecode import decode, encode
+from vmfuzz.engines.interface import merge
 from vmfuzz.features import StateMap
 from vmfuzz.finding import Finding
 from vmfuzz.mutate import HEADER
@@ -26,7 +27,8 @@ class ByteTarget:
     Shape: `tally` counts (op, outcome word) pairs; `map` is None when state is no feedback.
     """
 
-    __slots__ = ("checks", "flags", "inputs", "map", "quirks", "steps", "strict", "tally", "worlds")
+    __slots__ = ("checks", "contracts", "flags", "inputs", "map", "quirks", "steps", "strict",
+                 "tally", "worlds")  # fmt: skip
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class ByteTarget:
         self.inputs = self.steps = 0
         self.tally: dict[tuple[type, str], int] = {}
         self.quirks: dict[str, int] = {}
+        self.contracts: dict[str, list[int]] = {}
 
     def world(self, data: bytes) -> World:
         """Return the world that an input asks for."""
@@ -71,6 +74,8 @@ class ByteTarget:
         self.steps += session.steps
         for quirk, count in session.quirks.items():
             self.quirks[quirk] = self.quirks.get(quirk, 0) + count
+        if session.contracts is not None:
+            merge(self.contracts, session.contracts.tally())
         if finding is None and last is not None and not session.is_over:
             finding = session.check_everything(last)
         return finding and replace(finding, step=at)  # the session counts executed steps only

@@ -81,8 +81,12 @@ class VmStoreMachine(RuleBasedStateMachine):
         """Return what ran so far as a trace."""
         return Trace(self.world, list(self.steps), self.faults)
 
+    def after_example(self) -> None:
+        """Called when an example ends; the engine counts here."""
+
     def teardown(self) -> None:
         """Check the whole state once more at the end of an example."""
+        self.after_example()
         if not self.session.is_over and self.steps:
             finding = self.session.check_everything(self.steps[-1].op)
             if finding is not None:

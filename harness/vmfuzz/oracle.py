@@ -6,7 +6,7 @@ lowest slot), the events. Everything is decided from the footprint of the step; 
 """
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vmfuzz.errors import VmfuzzError, closest
 from vmfuzz.finding import Finding
@@ -21,8 +21,12 @@ from vmstore.quirks import FATAL
 from vmstore.step import STEPS, State
 from vmstore.world import World
 
+if TYPE_CHECKING:
+    from vmstore.contracts.judge import Judge
+
 CHECKS: Final = ("invariants", "extra", "outcome", "view")
 FULL_EVERY: Final = 251  # a prime, so that it does not beat with the period of a generator
+_USUAL: Final = frozenset(CHECKS)
 _CLAUSE_GROUPS: Final = ("invariants", "extra", "view")
 _AFTER_ABORT: Final = frozenset({"ACCT.3c", "XTRA.2"})  # the machine is off, only counts remain
 _FRAMES: Final = "AnyFrameMeta::on_drop, GlobalFrameAllocator::dealloc"
@@ -69,6 +73,7 @@ class Session:
 
     __slots__ = (
         "checks",
+        "contracts",
         "full_every",
         "groups",
         "is_over",
@@ -95,6 +100,7 @@ class Session:
         self.machine = self.state.machine
         self.view = self.state.view
         self.checks = checks
+        self.contracts = _judge(self.state, checks)
         self.groups = tuple(group for group in _CLAUSE_GROUPS if group in checks)
         self.full_every = full_every
         self.strict = strict
@@ -142,6 +148,8 @@ class Session:
             found = self._clause_finding(op, violations(state, footprint(state), self.groups))
         if found is None and (machine.events or view.events):
             found = self._event_finding(op)
+        if self.contracts is not None and found is None:
+            return self._contract_finding(self.contracts, op, outcome)
         return found
 
     def check_everything(self, op: Op | None) -> Finding | None:
@@ -188,10 +196,22 @@ class Session:
     def _after_end(self, op: Op, outcome: Outcome) -> Finding | None:
         """After a panic: slots and counts, known leaks declared. After an abort: counts only."""
         self.is_over = True
-        found = violations(self.state, footprint(self.state, has_spaces=False), ("invariants",))
+        found: list[Violation] = []
+        if "invariants" in self.checks:
+            found = violations(self.state, footprint(self.state, has_spaces=False), ("invariants",))
         if isinstance(outcome, Abort):
             found = [v for v in found if v.clause in _AFTER_ABORT]
+        if self.contracts is not None and not found:
+            return self._contract_finding(self.contracts, op, outcome)
         return self._clause_finding(op, found)
+
+    def _contract_finding(self, contracts: "Judge", op: Op, outcome: Outcome) -> Finding | None:
+        broken = contracts.after(op, outcome)
+        if broken is None:
+            return None
+        clause, call = broken
+        evidence = contracts.evidence(clause, call)
+        return self._finding(op, clause.id, clause.text, clause.source, evidence)
 
     def _event_finding(self, op: Op) -> Finding | None:
         seen, expected = self.machine.events, self.view.events
@@ -228,6 +248,16 @@ class Session:
         self.is_over = True
         name = DECLARATIONS[type(op)].name if op is not None else "end"
         return Finding(clause, name, self.steps - 1, text, source, witness, self.outcome, others)
+
+
+def _judge(state: State, checks: frozenset[str]) -> "Judge | None":
+    """Return what judges the contracts, None unless `checks` has more than the usual ones."""
+    chosen = checks - _USUAL
+    if not chosen:
+        return None
+    from vmstore.contracts.judge import Judge  # most runs have no use for it
+
+    return Judge(state, chosen)
 
 
 def _show_events(events: list[Any]) -> str:

@@ -60,7 +60,7 @@ class Call:
             case "find_next":
                 return move_requires(place, op.len)
             case "jump":
-                return not jump_panic_condition(view, place, op.va)
+                return not jump_panic_condition(view.spaces.geometry.sizes, place, op.va)
             case "map":
                 owner = view.store.owner_at(view.store.frames[op.frame])
                 return map_cursor_requires(place) and map_item_requires(view, place, owner)
@@ -276,7 +276,7 @@ def test_a_jump_may_panic_misaligned_or_away_from_the_guards_table(
 ) -> None:
     view, place = placed(va, level)
 
-    assert jump_panic_condition(view, place, target) == may_panic
+    assert jump_panic_condition(view.spaces.geometry.sizes, place, target) == may_panic
 
 
 def test_an_answer_to_a_query_is_that_of_the_view() -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from vmfuzz.byte_layout import RECORD
 from vmfuzz.byte_target import ByteTarget, swarm_inputs
-from vmfuzz.engines.interface import Found, Plan, Progress
+from vmfuzz.engines.interface import Found, Plan, Progress, merge
 from vmfuzz.errors import HarnessError, VmfuzzError
 from vmfuzz.finding import FIELDS, Finding
 from vmfuzz.mutate import HEADER
@@ -117,6 +117,7 @@ class AtherisEngine:
                 progress.tally[op, word] = progress.tally.get((op, word), 0) + count
             for quirk, count in event["quirks"].items():
                 progress.quirks[quirk] = progress.quirks.get(quirk, 0) + count
+            merge(progress.contracts, event["contracts"])
         elif kind == "error":
             problem = str(event["text"])
             if "input" in event:

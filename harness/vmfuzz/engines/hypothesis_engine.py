@@ -78,6 +78,9 @@ def _machine_for(plan: Plan, progress: Progress) -> type[VmStoreMachine]:
         if session.steps == 1:
             progress.traces += 1
 
+    def after_example(machine: VmStoreMachine) -> None:
+        progress.absorb(machine.session)
+
     return type(
         "PlannedMachine",
         (VmStoreMachine,),
@@ -87,6 +90,7 @@ def _machine_for(plan: Plan, progress: Progress) -> type[VmStoreMachine]:
             "checks": plan.checks,
             "strict": plan.strict,
             "after_step": after_step,
+            "after_example": after_example,
         },
     )
 

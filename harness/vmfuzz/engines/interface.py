@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from vmfuzz.finding import Finding
-from vmfuzz.oracle import CHECKS
+from vmfuzz.oracle import CHECKS, Session
 from vmfuzz.runner import MODEL, System
 from vmfuzz.sut.system import LiveSystem
 from vmfuzz.swarm import FAMILIES
@@ -47,13 +47,32 @@ class Plan:
 
 @dataclass(slots=True)
 class Progress:
-    """What an engine has done so far. `tally` counts (op, outcome word) pairs."""
+    """What an engine has done so far. `tally` counts (op, outcome word) pairs.
+
+    `contracts` counts per contract clause: evaluated, of these non-vacuous, of these false.
+    """
 
     steps: int = 0
     traces: int = 0
     seconds: float = 0.0
     tally: dict[tuple[str, str], int] = field(default_factory=dict)
     quirks: dict[str, int] = field(default_factory=dict)
+    contracts: dict[str, list[int]] = field(default_factory=dict)
+
+    def absorb(self, session: Session) -> None:
+        """Add what a session that has ended met: quirks and contract clauses."""
+        for quirk, count in session.quirks.items():
+            self.quirks[quirk] = self.quirks.get(quirk, 0) + count
+        if session.contracts is not None:
+            merge(self.contracts, session.contracts.tally())
+
+
+def merge(into: dict[str, list[int]], more: dict[str, list[int]]) -> None:
+    """Add counts per contract clause to others."""
+    for clause, counts in more.items():
+        known = into.setdefault(clause, [0] * len(counts))
+        for column, count in enumerate(counts):
+            known[column] += count
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,7 @@ class SwarmEngine:
             length = min(length, plan.steps - progress.steps)
         ops, finding = generate_and_run(session, rng, config, length, progress.tally)
         progress.steps += session.steps
-        for quirk, count in session.quirks.items():
-            progress.quirks[quirk] = progress.quirks.get(quirk, 0) + count
+        progress.absorb(session)
         if finding is None:
             return None
         steps = [Step(op) for op in ops]

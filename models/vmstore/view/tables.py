@@ -116,6 +116,11 @@ class Place:
         self.end = end
         self.va = start
 
+    @property
+    def guard_level(self) -> int:
+        """The level of the table that has the whole range."""
+        return self.guard.level
+
 
 def tracked(store: VmStore, leaf: Leaf) -> SlotOwner | None:
     """Return the owner of the frame on which a leaf has a reference."""

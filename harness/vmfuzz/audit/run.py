@@ -1,0 +1,100 @@
+"""A whole audit: recorded traces, engines, questions and probes, in one budget."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
+
+from vmfuzz.audit.campaign import WORLD, Audited, drive, take_recorded
+from vmfuzz.audit.ghost_questions import GHOST_QUESTIONS
+from vmfuzz.audit.probes import PROBES
+from vmfuzz.audit.questions import questions
+from vmfuzz.audit.recorded import recorded
+from vmfuzz.audit.report import Row, clause_rows, probe_rows, search_rows
+from vmfuzz.audit.weak import WEAKNESSES
+from vmfuzz.engines.interface import Plan, Progress
+from vmfuzz.engines.registry import installed_engines
+from vmstore.contracts.catalogue import CLAUSES
+
+PROFILES: Final = ("ostd", "vostd")
+# How an audit's budget is shared out. Of a budget of steps atheris gets nothing: what libFuzzer
+# does depends on the clock, and the table would not be the same twice.
+SHARES: Final = {"swarm": 6, "hypothesis": 2, "atheris": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an audit may use, and the bugs planted. Units: seconds for the engines, executed ops."""
+
+    seconds: float | None = None
+    steps: int | None = None
+    rng_seed: int = 0
+    faults: tuple[str, ...] = ()
+
+
+def identifiers() -> list[str]:
+    """Return the ids of all clauses, questions and probes."""
+    return [
+        *(clause.id for clause in CLAUSES),
+        *(question.id for question in questions()),
+        *(question.id for question in GHOST_QUESTIONS),
+        *(weakness.id for weakness in WEAKNESSES),
+        *(probe.id for probe in PROBES),
+    ]
+
+
+def audit(
+    limits: Limits,
+    profiles: Sequence[str],
+    patterns: Sequence[str],
+    on_progress: Callable[[str, Progress], None],
+) -> tuple[list[Row], list[Audited]]:
+    """Audit what `patterns` name, everything without one, under each profile.
+
+    The same `steps` and seed give the same rows.
+    """
+    chosen = [
+        id for id in identifiers()
+        if not patterns or any(fnmatchcase(id, pattern) for pattern in patterns)
+    ]  # fmt: skip
+    wanted = frozenset(chosen)
+    clauses = tuple(clause for clause in CLAUSES if clause.id in wanted)
+    rows = [*search_rows(wanted), *probe_rows(wanted)]
+    audits = [Audited(profile, clauses) for profile in profiles if clauses]
+    known = list(recorded()) if audits else []
+    for audited in audits:
+        take_recorded(audited, known)
+        for name, plan in _plans(limits, audited, len(audits)):
+            drive(audited, name, plan, on_progress)
+        rows += clause_rows(audited)
+    return rows, audits
+
+
+def recorded_rows() -> list[Row]:
+    """Return the rows without an engine: what the recorded traces, questions and probes show."""
+    wanted = frozenset(identifiers())
+    rows = [*search_rows(wanted), *probe_rows(wanted)]
+    known = list(recorded())
+    for profile in PROFILES:
+        audited = Audited(profile, CLAUSES)
+        take_recorded(audited, known)
+        rows += clause_rows(audited)
+    return rows
+
+
+def _plans(limits: Limits, audited: Audited, parts: int) -> list[tuple[str, Plan]]:
+    names = [
+        name
+        for name in installed_engines()
+        if name in SHARES and (name != "atheris" or limits.seconds is not None)
+    ]
+    total = sum(SHARES[name] for name in names) * parts
+    plans = []
+    for name in names:
+        share = SHARES[name] / total
+        seconds = limits.seconds * share if limits.seconds is not None else None
+        steps = max(1, int(limits.steps * share)) if limits.steps is not None else None
+        world = WORLD.changed(profile=audited.profile)
+        plan = Plan(seconds, steps, limits.rng_seed, limits.faults, world=world)
+        plans.append((name, plan))
+    return plans

@@ -1,0 +1,200 @@
+"""The words that the contracts of spaces, cursors, readers and writers are written in."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED, index_to_meta
+from vmstore.contracts import universal
+from vmstore.contracts.call import Call
+from vmstore.contracts.registry import ContractClause, Kind, Test
+from vmstore.contracts.slot_inv import broken
+from vmstore.contracts.values import SlotValue, StoreValue, unchanged
+from vmstore.geometry import Geometry, geometry
+from vmstore.outcome import Err, Ok, Panic
+
+Known = Mapping[str, str]
+
+PROFILES: Final = ("ostd", "vostd", "seed")
+TWINS: Final = ("vostd", "seed")  # the profiles in which a map replaces
+GUARDS: Final = (
+    "the guards are objects of the code, which values do not have; an invariant over the running"
+    " state says it after every step"
+)
+_REFUSALS: Final = frozenset({"WrongType", "NotUntyped"})
+_KINDS: Final[dict[str, Kind]] = {
+    "REQ": "REQ", "ENS": "ENS", "STEP": "STEP", "PRE": "PRE", "POST": "POST",
+    "EXEC": "ENS", "RETURNS": "ENS",
+}  # fmt: skip
+
+
+class Card:
+    """One operation's contract: what its clauses have in common.
+
+    `when` is where a line applies that says nothing of its own, `asked` where one about the state
+    before the call does.
+    """
+
+    def __init__(
+        self, prefix: str, op: str, ops: tuple[str, ...], source: str, when: Test,
+        asked: Test | None = None,
+    ) -> None:  # fmt: skip
+        self.prefix = prefix
+        self.op = op
+        self.ops = ops
+        self.source = source
+        self.when = when
+        self.asked = asked or when
+
+    def line(
+        self, tail: str, text: str, holds: Test, when: Test | None = None,
+        known: Known | None = None,
+    ) -> ContractClause:  # fmt: skip
+        """Return the clause `PREFIX.tail`; its kind follows from the tail."""
+        kind = _KINDS[tail.replace("/", ".").partition(".")[0]]
+        applies = when or (self.asked if kind in ("REQ", "PRE") else self.when)
+        return ContractClause(
+            f"{self.prefix}.{tail}", self.op, self.ops, kind, text, self.source, holds,
+            applies, known=dict(known or {}),
+        )  # fmt: skip
+
+    def universal(
+        self, tail: str, old: Known | None = None, log: Known | None = None
+    ) -> tuple[ContractClause, ...]:
+        """Return the universal cursor clause in its three strengths."""
+        text = "what was sound against the slots stays sound: "
+        return (
+            self.line(tail, text + "the other registered cursors", universal.reg),
+            self.line(f"{tail}/OLD", text + "the operated one as it was too", universal.old,
+                      known=old),
+            self.line(f"{tail}/LOG", text + "every cursor there could be", universal.log,
+                      known=log),
+        )  # fmt: skip
+
+    def returns(self, when: Test, known: Known | None = None) -> ContractClause:
+        """Return the line that the call returns wherever the contract lets it be made."""
+        text = "where the precondition holds the call returns"
+        return self.line("RETURNS", text, returned, when, known)
+
+
+def fails(suspect: str, profiles: tuple[str, ...] = PROFILES) -> Known:
+    """Return the suspect under which a clause is known to fail, for these profiles."""
+    return dict.fromkeys(profiles, suspect)
+
+
+def suspects(ostd: str, twins: str) -> Known:
+    """Return the suspects of a clause that fails for one reason here and for another there."""
+    return {"ostd": ostd, **fails(twins, TWINS)}
+
+
+# -- what the call came to ----------------------------------------------------------------------
+
+
+def is_made(call: Call) -> bool:
+    """Return whether the call was made: the borrow checker lets no other one be."""
+    return not (isinstance(call.outcome, Err) and call.outcome.variant == "Borrowed")
+
+
+def returned(call: Call) -> bool:
+    """Return whether the call was made and returned, with a value or an error.
+
+    A call that the type checker refuses was not made.
+    """
+    if isinstance(call.outcome, Err):
+        return is_made(call) and call.outcome.variant not in _REFUSALS
+    return isinstance(call.outcome, Ok)
+
+
+def succeeded(call: Call) -> bool:
+    """Return whether the call returned with an effect."""
+    return call.is_ok
+
+
+def failed(call: Call) -> bool:
+    """Return whether the call was made and returned an error."""
+    return not call.is_ok and returned(call)
+
+
+def panicked(call: Call, *codes: str) -> bool:
+    """Return whether the call ended in a panic with one of these codes."""
+    return isinstance(call.outcome, Panic) and call.outcome.code in codes
+
+
+def shape(call: Call) -> Geometry:
+    """Return the geometry of the call's world."""
+    return geometry(call.world.levels, call.world.entries)
+
+
+# -- slots --------------------------------------------------------------------------------------
+
+
+def was_region_inv(call: Call) -> bool:
+    """Return whether the slots that differ satisfied the region's invariant before the call."""
+    rc_max = call.world.rc_max
+    return all(
+        slot.parked and slot.slot_vaddr == index_to_meta(index) and broken(slot, rc_max) is None
+        for index, slot in ((i, call.before(i)) for i in call.changed)
+    )
+
+
+def is_preserved(old: SlotValue, new: SlotValue) -> bool:
+    """Return whether a slot and its owner are the same; the ledger is the region's."""
+    return old._replace(obligations=0) == new._replace(obligations=0)
+
+
+def all_preserved(call: Call) -> bool:
+    """Return whether every slot is preserved."""
+    return call.every(is_preserved)
+
+
+def same_parked(call: Call) -> bool:
+    """Return whether the same slots are parked."""
+    return call.every(lambda old, new: old.parked == new.parked)
+
+
+def same_in_list(call: Call) -> bool:
+    """Return whether no slot's tag differs."""
+    return call.every(lambda old, new: old.in_list == new.in_list)
+
+
+def same_paths(call: Call) -> bool:
+    """Return whether every page is mapped where it was."""
+    return call.every(lambda old, new: old.paths == new.paths)
+
+
+def was_live(old: SlotValue) -> bool:
+    """Return whether a slot was in use: its count said something but UNUSED."""
+    return old.rc != REF_COUNT_UNUSED
+
+
+def gives_back(old: SlotValue, new: SlotValue, amount: int) -> bool:
+    """Return whether a page lost `amount` references; without any left it is torn down."""
+    left = old.rc - amount
+    if left:
+        return new.rc == left and new.storage == old.storage and new.vtable == old.vtable
+    return new.rc == REF_COUNT_UNUSED and not new.storage and not new.vtable
+
+
+def is_same_store(call: Call) -> bool:
+    """Return whether nothing differs."""
+    return not call.changed and unchanged(call.old, call.new)
+
+
+def tlb_inv(store: StoreValue) -> bool:
+    """Return whether a processor has one page per address, and one address per page.
+
+    Source: `TlbModel::inv`.
+    """
+    pages = {(cpu, page) for cpu, page, _ in store.cached}
+    frames = {(cpu, paddr) for cpu, _, paddr in store.cached}
+    is_aligned = all((page | paddr) % PAGE_SIZE == 0 for _, page, paddr in store.cached)
+    return is_aligned and len(pages) == len(frames) == len(store.cached)
+
+
+def tlb_was_inv(call: Call) -> bool:
+    """Return whether cached translations satisfied their invariant before the call."""
+    return tlb_inv(call.old)
+
+
+def tlb_is_inv(call: Call) -> bool:
+    """Return whether cached translations satisfy their invariant."""
+    return tlb_inv(call.new)
