@@ -20,11 +20,14 @@ FRAME_FORMS: Final = {"pt_cursor_map": "pt_cursor_map_frame"}
 class Replayer:
     """Runs recorded ops on the model and shows each step in the recording's form.
 
-    Handles are numbered per kind in creation order, as in the recording.
+    Handles are numbered per kind in creation order, as in the recording. `state` is given by a
+    caller that runs the ops itself.
     """
 
-    def __init__(self, world: World, faults: Faults | None = None) -> None:
-        self.state = State(world, faults)
+    def __init__(
+        self, world: World, faults: Faults | None = None, state: State | None = None
+    ) -> None:
+        self.state = state or State(world, faults)
         self.recorder = Recorder(self.state)
 
     def build_op(self, name: str, args: dict[str, Json]) -> Op | None:

@@ -86,10 +86,12 @@ def run(
     strict: bool = False,
     without: frozenset[str] = frozenset(),
     watch: Callable[[int, Session], None] = lambda _position, _session: None,
+    open_session: Callable[..., Session] = Session,
 ) -> Run:
     """Run a trace with its own faults and `faults`, checking every step.
 
-    `watch` is called after every executed step, with its position.
+    `watch` is called after every executed step, with its position; `open_session` makes the
+    session, for a caller that looks at the state before each step as well.
 
     `without` are clauses that are not reported. `full` evaluates every clause on the whole state
     after every step. The same trace gives the same run, always; a finding's step counts op lines,
@@ -98,7 +100,7 @@ def run(
     """
     flags = Faults.of((*trace.faults, *faults))
     every = 1 if full else FULL_EVERY
-    session = Session(
+    session = open_session(
         trace.world, flags, checks=checks, full_every=every, strict=strict, without=without
     )
     result = Run(outcomes=[None] * len(trace.steps), quirks=session.quirks)

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from vmfuzz.campaign import Campaign, StopOn, run_campaign, store_missing
 from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.gaps import gap_lines, gaps
 from vmfuzz.cli.live import live_system, sut_options
 from vmfuzz.cli.options import (
     Duration,
@@ -192,6 +193,7 @@ def as_document(campaign: Campaign, plan: Plan, code: Exit) -> dict[str, object]
         "unreproducible": campaign.unreproducible,
         "quirks": campaign.quirks(),
         "ops": campaign.tally(),
+        "gaps": [{"op": op, "outcome": word} for op, word in gaps(campaign, plan)],
     }
 
 
@@ -221,6 +223,8 @@ def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
     console.print(f"ops that succeeded: {len(ops) - len(idle)} of {len(ops)}", end="")
     shown = idle and sum(p.steps for p in campaign.progress.values()) >= _ENOUGH_STEPS
     console.print(f"; never: {', '.join(idle)}" if shown else "", markup=False)
+    for line in gap_lines(campaign, plan):
+        console.print(line, markup=False, soft_wrap=True)
     if plan.live is not None and plan.live.vocabulary.refusals:
         refused = ", ".join(
             f"{name} ({n})" for name, n in sorted(plan.live.vocabulary.refusals.items())

@@ -36,6 +36,8 @@ def _release(m: Machine, space: VmSpace) -> None:
 def vmspace_activate(m: Machine, op: VmspaceActivate) -> Outcome:
     """Switch the current CPU to a space; the one that was active loses a reference.
 
+    Errors: abort when the root's count is saturated.
+
     The CPU joins the new space's set and leaves the old one's before CR3 changes; the old root
     loses its reference after.
     """
