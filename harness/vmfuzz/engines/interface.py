@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
+from vmfuzz.exhaustive.scope import Claim, Scope
 from vmfuzz.finding import Finding
 from vmfuzz.oracle import CHECKS
 from vmfuzz.runner import MODEL, System
@@ -23,7 +24,7 @@ class Plan:
     `pinned` are the world settings that the user chose; an engine may vary the others.
     `feedback` is what a coverage-guided engine counts as new: code, abstract state, or both.
     `families` are the groups of ops that the swarm draws from. `live` is the system under test,
-    None for the model in this process.
+    None for the model in this process. `scope` is what an exhaustive search is asked for.
     Units: `seconds` of wall time, `steps` executed ops; None means no such limit.
     """
 
@@ -38,6 +39,7 @@ class Plan:
     feedback: Feedback = "code"
     families: tuple[str, ...] = FAMILIES
     live: LiveSystem | None = None
+    scope: Scope = field(default_factory=Scope)
 
     @property
     def system(self) -> System:
@@ -47,13 +49,18 @@ class Plan:
 
 @dataclass(slots=True)
 class Progress:
-    """What an engine has done so far. `tally` counts (op, outcome word) pairs."""
+    """What an engine has done so far. `tally` counts (op, outcome word) pairs.
+
+    `stage` says where a search stands; its `claim` is what it has shown, set when it ends.
+    """
 
     steps: int = 0
     traces: int = 0
     seconds: float = 0.0
     tally: dict[tuple[str, str], int] = field(default_factory=dict)
     quirks: dict[str, int] = field(default_factory=dict)
+    stage: str = ""
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True)

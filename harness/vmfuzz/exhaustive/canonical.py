@@ -51,7 +51,8 @@ def digest(state: State) -> bytes:
 def canonical(state: State) -> tuple[Any, ...]:
     """Return the canonical form. Shape: nested tuples of numbers and texts."""
     walk = _Walk(state)
-    return (*_plan(type(state))(walk, state),)
+    form: tuple[Any, ...] = _plan(State)(walk, state)
+    return form
 
 
 class _Walk:
@@ -160,7 +161,7 @@ def _pair(walk: _Walk, value: tuple[str, int]) -> tuple[Any, ...]:
 
 
 def _io_registry(walk: _Walk, value: dict[int, Any]) -> tuple[Any, ...]:
-    """Describe readers and writers, whose one registry numbers both: twice the id, plus the kind."""
+    """Describe readers and writers, of one registry: twice the id, plus the kind."""
     named = sorted(
         (("reader", "writer")[vio % 2], walk.rank(("reader", "writer")[vio % 2], vio // 2), vio)
         for vio in value

@@ -1,4 +1,4 @@
-"""Which handles of a state are the same to everybody but their ids, and the order to name them in."""
+"""Which handles of a state differ in nothing but their ids, and the order to name them in."""
 
 from typing import Any, Final
 

@@ -71,10 +71,8 @@ class _Kept:
         for value, read, _, values in self.objects:
             if read(value) != values:
                 return False
-        for container, contents in (*self.dicts, *self.lists, *self.sets, *self.buffers):
-            if container != contents:
-                return False
-        return True
+        containers: tuple[Any, ...] = (self.dicts, self.lists, self.sets, self.buffers)
+        return all(held == known for kept in containers for held, known in kept)
 
     def restore(self) -> None:
         """Put back what has changed; most has not, and comparing is cheaper than storing."""
