@@ -7,6 +7,7 @@ import rich_click as click
 from rich.table import Table
 
 from vmfuzz.campaign import Campaign, StopOn, run_campaign, store_missing
+from vmfuzz.cli.exhaustive import exhaustive_options, needs_engine
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.gaps import gap_lines, gaps
 from vmfuzz.cli.live import live_system, sut_options
@@ -21,8 +22,10 @@ from vmfuzz.cli.options import (
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
 from vmfuzz.crashes import check_folder
 from vmfuzz.engines.interface import DEFAULT_FEEDBACK, FEEDBACKS, Feedback, Plan
-from vmfuzz.engines.registry import ENGINE_NAMES, engine
+from vmfuzz.engines.registry import EVERY_ENGINE, EXHAUSTIVE, engine
 from vmfuzz.errors import HarnessError, VmfuzzError, shown
+from vmfuzz.exhaustive.alphabet import chosen_ops
+from vmfuzz.exhaustive.scope import Claim, Scope
 from vmfuzz.oracle import CHECKS, parse_checks
 from vmfuzz.report.block import finding_block, replay_command
 from vmfuzz.trace_text import format_trace
@@ -38,7 +41,7 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
     "engines",
     default="swarm",
     show_default=True,
-    help=f"One or more of {', '.join(ENGINE_NAMES)}, separated by commas.",
+    help=f"One or more of {', '.join(EVERY_ENGINE)}, separated by commas.",
 )
 @click.option("--time", "seconds", type=Duration(), help="Stop after this long. [default: 30s]")
 @click.option("--steps", type=click.IntRange(1), help="Stop after this many ops: reproducible.")
@@ -74,6 +77,7 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
     help="End at any finding, at one that --out lacks, or never.",
 )
 @click.option("--strict", is_flag=True, help="Known upstream defects (quirks) are findings too.")
+@exhaustive_options
 @sut_options
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def command(
@@ -88,6 +92,7 @@ def command(
     out: Path | None,
     stop_on: StopOn,
     strict: bool,
+    scope: Scope | None,
     sut: str | None,
     sut_seconds: float,
     as_json: bool,
@@ -98,12 +103,13 @@ def command(
     vmfuzz fuzz --time 1m
     vmfuzz fuzz --engine swarm,hypothesis --steps 100000 --seed 7
     vmfuzz fuzz --fault segment-clone-misses-last --out findings
+    vmfuzz fuzz --engine exhaustive --depth 5 --ops 'frame_*,unique_*'
     vmfuzz fuzz --sut './my-agent --frames 64' --time 10m --out findings
     """
     world, pinned = world_from(settings)
     names = [name.strip() for name in engines.split(",")]
     plan = Plan(
-        seconds=seconds if seconds or steps else _DEFAULT_SECONDS,
+        seconds=seconds if seconds or steps or names == [EXHAUSTIVE] else _DEFAULT_SECONDS,
         steps=steps,
         rng_seed=seed,
         faults=check_faults(faults),
@@ -112,7 +118,9 @@ def command(
         world=world,
         pinned=pinned,
         feedback=feedback or DEFAULT_FEEDBACK,
+        scope=scope or Scope(),
     )
+    needs_engine(scope, names)
     if feedback is not None and "atheris" not in names:
         raise VmfuzzError(f"--feedback {feedback}: only the atheris engine has feedback")
     if len(set(names)) < len(names):
@@ -157,7 +165,13 @@ def exit_code(campaign: Campaign) -> Exit:
     """Return what the campaign amounts to."""
     if campaign.findings:
         return Exit.FINDING
-    return Exit.INCONCLUSIVE if campaign.unreproducible else Exit.CLEAN
+    is_partial = any(not claim.is_complete for claim in claims(campaign))
+    return Exit.INCONCLUSIVE if campaign.unreproducible or is_partial else Exit.CLEAN
+
+
+def claims(campaign: Campaign) -> list[Claim]:
+    """Return what the engines that search have shown."""
+    return [p.claim for p in campaign.progress.values() if p.claim is not None]
 
 
 def as_document(campaign: Campaign, plan: Plan, code: Exit) -> dict[str, object]:
@@ -191,6 +205,7 @@ def as_document(campaign: Campaign, plan: Plan, code: Exit) -> dict[str, object]
             for signature, stored in campaign.findings.items()
         ],
         "unreproducible": campaign.unreproducible,
+        "exhaustive": next((claim.document for claim in claims(campaign)), None),
         "quirks": campaign.quirks(),
         "ops": campaign.tally(),
         "gaps": [{"op": op, "outcome": word} for op, word in gaps(campaign, plan)],
@@ -218,7 +233,8 @@ def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
         table.add_row(name, f"{p.traces:,}", f"{p.steps:,}", f"{p.seconds:.1f}", rate)
     console.print(table)
     tally = campaign.tally()
-    ops = [d.name for d in GENERATED if plan.live is None or plan.live.vocabulary.lists(d)]
+    tried = chosen_ops(plan.scope.ops) if list(campaign.progress) == [EXHAUSTIVE] else GENERATED
+    ops = [d.name for d in tried if plan.live is None or plan.live.vocabulary.lists(d)]
     idle = [name for name in ops if not tally.get(name, {}).get("ok")]
     console.print(f"ops that succeeded: {len(ops) - len(idle)} of {len(ops)}", end="")
     shown = idle and sum(p.steps for p in campaign.progress.values()) >= _ENOUGH_STEPS
@@ -232,6 +248,9 @@ def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
         console.print(f"refused by the agent: {refused}", markup=False)
     for quirk, count in campaign.quirks().items():
         console.print(f"known upstream defect met {count:,} times: {quirk}", markup=False)
+    for claim in claims(campaign):
+        for line in claim.lines:
+            console.print(line, markup=False, soft_wrap=True)
     for line in last_lines(campaign, plan, out, code):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -242,6 +261,9 @@ def last_lines(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> 
     signatures = f"{amount} {'signature' if amount == 1 else 'signatures'}"
     if code is Exit.INTERRUPTED:
         return [f"interrupted; {signatures} found so far"]
+    shortfall = [claim.verdict for claim in claims(campaign) if not claim.is_complete]
+    if code is Exit.INCONCLUSIVE and shortfall and not campaign.unreproducible:
+        return [f"inconclusive: stopped before depth {plan.scope.depth}; {shortfall[0]}: clean"]
     if code is Exit.INCONCLUSIVE:
         return [f"inconclusive: {campaign.unreproducible} findings did not replay"]
     if code is Exit.HARNESS:
@@ -250,7 +272,8 @@ def last_lines(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> 
         if plan.live is not None:
             return [f"clean: every answer of {shown(plan.live.name)} was the predicted one"]
         checks = ", ".join(name for name in CHECKS if name in plan.checks)
-        return [f"clean: nothing found (checked {checks} after every step)"]
+        shown_clean = [f"{claim.verdict}: clean" for claim in claims(campaign)]
+        return [*shown_clean, f"clean: nothing found (checked {checks} after every step)"]
     first = next(iter(campaign.findings.values()))
     verdict = f"FOUND {signatures}"
     problems = [stored.problem for stored in campaign.findings.values() if stored.problem]

@@ -67,6 +67,7 @@ class ProgressLine:
             f"{name}: {spent:.0f}s {self.limit}, {progress.steps:,} steps, {rate:,.0f}/s,"
             f" {len(self.campaign.findings)} findings"
         )
+        line += f", {progress.stage}" if progress.stage else ""
         self._print(f"\r\x1b[2K{line}" if live else line, end="" if live else "\n")
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from vmfuzz.clause_counts import ClauseCounts, merge
+from vmfuzz.exhaustive.scope import Claim, Scope
 from vmfuzz.finding import Finding
 from vmfuzz.oracle import CHECKS, Session
 from vmfuzz.runner import MODEL, System
@@ -30,8 +31,9 @@ class Plan:
     `pinned` are the world settings that the user chose; an engine may vary the others.
     `feedback` is what a coverage-guided engine counts as new: code, abstract state, or both.
     `families` are the groups of ops that the swarm draws from. `live` is the system under test,
-    None for the model in this process. `without` are clauses that are not reported, `on_trace` is
-    called with every trace that has run; engines in this process have both.
+    None for the model in this process. `scope` is what an exhaustive search is asked for.
+    `without` are clauses that are not reported, `on_trace` is called with every trace that has
+    run; engines in this process have both.
     Units: `seconds` by `clock`, which is wall time, `steps` executed ops; None means no such limit.
     """
 
@@ -49,6 +51,7 @@ class Plan:
     without: frozenset[str] = frozenset()
     on_trace: OnTrace | None = None
     clock: Callable[[], float] = monotonic
+    scope: Scope = field(default_factory=Scope)
 
     @property
     def system(self) -> System:
@@ -61,6 +64,7 @@ class Progress:
     """What an engine has done so far. `tally` counts (op, outcome word) pairs.
 
     `contracts` counts what the contract clauses came to.
+    `stage` says where a search stands; its `claim` is what it has shown, set when it ends.
     """
 
     steps: int = 0
@@ -69,6 +73,8 @@ class Progress:
     tally: dict[tuple[str, str], int] = field(default_factory=dict)
     quirks: dict[str, int] = field(default_factory=dict)
     contracts: ClauseCounts = field(default_factory=dict)
+    stage: str = ""
+    claim: Claim | None = None
 
     def absorb(self, session: Session) -> None:
         """Add what a session that has ended met: quirks and contract clauses."""

@@ -5,7 +5,9 @@ from typing import Final
 from vmfuzz.engines.interface import Engine
 from vmfuzz.errors import VmfuzzError, closest
 
-ENGINE_NAMES: Final = ("swarm", "hypothesis", "atheris")
+ENGINE_NAMES: Final = ("swarm", "hypothesis", "atheris")  # those that draw traces
+EXHAUSTIVE: Final = "exhaustive"
+EVERY_ENGINE: Final = (*ENGINE_NAMES, EXHAUSTIVE)
 
 
 def installed_engines() -> list[str]:
@@ -24,7 +26,7 @@ def engine(name: str, *, is_live: bool = False) -> Engine:
         from vmfuzz.engines.live_engine import LiveEngine
 
         return LiveEngine()
-    if name in ENGINE_NAMES and is_live:
+    if name in EVERY_ENGINE and is_live:
         raise VmfuzzError(f"--engine {name}: a live system is driven by the swarm engine only")
     if name == "swarm":
         from vmfuzz.engines.swarm_engine import SwarmEngine
@@ -38,4 +40,8 @@ def engine(name: str, *, is_live: bool = False) -> Engine:
         from vmfuzz.engines.atheris_engine import AtherisEngine
 
         return AtherisEngine()
-    raise VmfuzzError(f"unknown engine {name!r}{closest(name, list(ENGINE_NAMES))}")
+    if name == EXHAUSTIVE:
+        from vmfuzz.engines.exhaustive_engine import ExhaustiveEngine
+
+        return ExhaustiveEngine()
+    raise VmfuzzError(f"unknown engine {name!r}{closest(name, list(EVERY_ENGINE))}")
