@@ -36,7 +36,9 @@ def test_the_clean_model_stays_clean(profile: str) -> None:
     world = VmStoreMachine.world.changed(profile=profile)
     run_state_machine_as_test(machine(world=world, after_step=after_step), settings=LIMITS)
 
-    assert len(seen) > len(GENERATED) // 2
+    # Hypothesis also draws the constants of whatever modules are loaded, so this number varies
+    # with the tests that ran before: from 61 to 82 of 126.
+    assert len(seen) > len(GENERATED) // 3
 
 
 @pytest.mark.parametrize(
