@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Final
 
-from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED, index_to_meta
+from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED
 from vmstore.contracts import universal
 from vmstore.contracts.call import Call
 from vmstore.contracts.registry import ContractClause, Kind, Test
-from vmstore.contracts.slot_inv import broken, region_inv
+from vmstore.contracts.slot_inv import is_preserved, region_inv, same_parked, was_region_inv
 from vmstore.contracts.values import SlotTest, SlotValue, unchanged
 from vmstore.outcome import Err, Ok
 from vmstore.variants import PROFILES
@@ -157,7 +157,7 @@ class Checklist:
 
     def parked_unchanged(self, number: int) -> ContractClause:
         """Return the line on the keys of the region's `slots`."""
-        return self.ens(number, "`slots` unchanged", slots_unchanged, self.returned)
+        return self.ens(number, "`slots` unchanged", same_parked, self.returned)
 
     def others_preserved(
         self, number: int, text: str = "every other slot is preserved"
@@ -223,11 +223,6 @@ def is_valid(call: Call) -> bool:
     return paddr % PAGE_SIZE == 0 and paddr < call.world.max_paddr
 
 
-def is_preserved(old: SlotValue, new: SlotValue) -> bool:
-    """Return whether the slot and its owner are the same; the ledger is not theirs."""
-    return old[:8] == new[:8]
-
-
 def is_only(call: Call, pages: range) -> bool:
     """Return whether every slot outside `pages` is preserved."""
     return all(i in pages or is_preserved(call.before(i), call.after(i)) for i in call.changed)
@@ -241,23 +236,6 @@ def is_region_unchanged(call: Call) -> bool:
 def is_identical(call: Call) -> bool:
     """Return whether the store is the same."""
     return not call.changed and unchanged(call.old, call.new)
-
-
-def slots_unchanged(call: Call) -> bool:
-    """Return whether the region's `slots` has the same keys."""
-    return call.every(lambda old, new: old.parked == new.parked)
-
-
-def was_region_inv(call: Call, pages: range) -> bool:
-    """Return whether slots in question satisfied the region's invariant before a call.
-
-    An index past the region has no slot.
-    """
-    rc_max, asked = call.world.rc_max, {*call.changed, *pages}
-    return all(
-        slot.parked and slot.slot_vaddr == index_to_meta(index) and broken(slot, rc_max) is None
-        for index, slot in ((i, call.before(i)) for i in asked if i < call.world.pages)
-    )
 
 
 def same(*names: str) -> SlotTest:

@@ -16,15 +16,7 @@ from vmstore.contracts.cursor_terms import (
     panics_iff,
     view_of,
 )
-from vmstore.contracts.space_terms import (
-    TWINS,
-    Card,
-    fails,
-    panicked,
-    returned,
-    shape,
-    was_live,
-)
+from vmstore.contracts.space_terms import TWINS, Card, fails, panicked, returned, shape, was_live
 from vmstore.contracts.values import CursorValue, LeafValue
 from vmstore.ghost.vm_cursor import map_cursor_requires, map_item_ensures
 from vmstore.ids import Prop

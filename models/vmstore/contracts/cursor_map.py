@@ -14,21 +14,18 @@ from vmstore.contracts.cursor_terms import (
     was_entry_inv,
     was_sound,
 )
-from vmstore.contracts.slot_inv import region_inv
+from vmstore.contracts.slot_inv import is_preserved, region_inv, same_parked, was_region_inv
 from vmstore.contracts.space_terms import (
     GUARDS,
     TWINS,
     Card,
     fails,
     is_made,
-    is_preserved,
     same_in_list,
-    same_parked,
     succeeded,
     tlb_is_inv,
     tlb_was_inv,
     was_live,
-    was_region_inv,
 )
 from vmstore.contracts.values import SlotTest, SlotValue, is_remove
 

@@ -19,12 +19,12 @@ from vmstore.contracts.cursor_terms import (
     view_of,
 )
 from vmstore.contracts.cursors import is_space_asked, opened
+from vmstore.contracts.slot_inv import is_preserved
 from vmstore.contracts.space_terms import (
     Card,
     all_preserved,
     failed,
     fails,
-    is_preserved,
     is_same_store,
     returned,
     same_paths,

@@ -20,20 +20,17 @@ from vmstore.contracts.cursor_terms import (
     was_entry_inv,
     was_sound,
 )
-from vmstore.contracts.slot_inv import region_inv
+from vmstore.contracts.slot_inv import is_preserved, region_inv, same_parked, was_region_inv
 from vmstore.contracts.space_terms import (
     GUARDS,
     Card,
     all_preserved,
     fails,
     is_made,
-    is_preserved,
     returned,
     same_in_list,
-    same_parked,
     succeeded,
     was_live,
-    was_region_inv,
 )
 from vmstore.contracts.universal import is_node_sound
 from vmstore.contracts.values import CursorValue, SlotValue, is_insert, is_remove, unchanged

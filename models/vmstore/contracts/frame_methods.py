@@ -23,11 +23,9 @@ from vmstore.contracts.checklist import (
     page,
     same,
     shrank,
-    slots_unchanged,
-    was_region_inv,
 )
 from vmstore.contracts.registry import Test
-from vmstore.contracts.slot_inv import region_inv
+from vmstore.contracts.slot_inv import region_inv, same_parked, was_region_inv
 from vmstore.contracts.values import SlotValue
 from vmstore.outcome import Err
 
@@ -104,7 +102,7 @@ _FROM_UNUSED = (
         lambda c: (
             c.every_of(of_paddr(c), _is_claimed)
             and is_only(c, of_paddr(c))
-            and slots_unchanged(c)
+            and same_parked(c)
             and ledger_moves(c, of_paddr(c), 1)
         ),
     ),
@@ -180,7 +178,7 @@ _INTO_RAW = (
     _IR.post(2, "the result is the handle's address", lambda c: c.value.get("paddr") == _paddr(c)),
     _IR.post(3, "usage unchanged", _IR.each(lambda o, n: o.usage == n.usage)),
     _IR.post(4, "other owners unchanged", lambda c: is_only(c, of_frame(c))),
-    _IR.post(5, "`slots` unchanged", slots_unchanged),
+    _IR.post(5, "`slots` unchanged", same_parked),
     _IR.post(6, "one obligation less", lambda c: ledger_moves(c, of_frame(c), -1)),
 )  # fmt: skip
 
@@ -228,7 +226,7 @@ _CLONE = (
     _CLN.post(3, "the rest of the slot unchanged", _CLN.each(_KEPT)),
     _CLN.post(
         4, "`slots` and other owners unchanged",
-        lambda c: slots_unchanged(c) and is_only(c, of_frame(c)),
+        lambda c: same_parked(c) and is_only(c, of_frame(c)),
     ),
     _CLN.post(5, "one obligation more", lambda c: ledger_moves(c, of_frame(c), 1)),
     _CLN.post(6, "the same address", lambda c: c.new.frames.get(c.op.dst) == _paddr(c)),
@@ -245,7 +243,7 @@ _DROPS = (
     _DROP.post(1, _REGION, region_inv),
     _DROP.post(
         2, "`slots` and other owners unchanged",
-        lambda c: slots_unchanged(c) and is_only(c, of_frame(c)), None, DYNAMIC,
+        lambda c: same_parked(c) and is_only(c, of_frame(c)), None, DYNAMIC,
     ),
     _DROP.post(
         3, "slot_vaddr, usage and paths unchanged",

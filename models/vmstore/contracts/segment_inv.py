@@ -8,9 +8,9 @@ from typing import Final
 
 from vmstore.arch import PAGE_SIZE, index_to_meta
 from vmstore.contracts.call import Call
-from vmstore.contracts.checklist import DYNAMIC, Checklist, everywhere, was_region_inv
+from vmstore.contracts.checklist import DYNAMIC, Checklist, everywhere
 from vmstore.contracts.registry import ContractClause
-from vmstore.contracts.slot_inv import region_inv
+from vmstore.contracts.slot_inv import region_inv, was_region_inv
 from vmstore.contracts.values import SlotValue, StoreValue
 from vmstore.store import SegmentEntry
 

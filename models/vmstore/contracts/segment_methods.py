@@ -16,12 +16,10 @@ from vmstore.contracts.checklist import (
     is_region_unchanged,
     ledger_moves,
     of_segment,
-    slots_unchanged,
-    was_region_inv,
 )
 from vmstore.contracts.segment_inv import entry_of, has_invariants, is_inv, requires_invariants
 from vmstore.contracts.segments import asked_pages, halves, is_range, shared_range
-from vmstore.contracts.slot_inv import region_inv
+from vmstore.contracts.slot_inv import region_inv, same_parked, was_region_inv
 from vmstore.contracts.values import is_insert
 from vmstore.outcome import NOT_ALIGNED, OUT_OF_BOUND
 from vmstore.store import SegmentEntry
@@ -173,7 +171,7 @@ _SLICES = (
         4, "it ends there, inside", lambda c: _made(c)[1] == shared_range(c)[1] <= entry_of(c)[1]
     ),
     _SLICE.post(5, _REGION, region_inv),
-    _SLICE.post(6, "`slots` unchanged", slots_unchanged),
+    _SLICE.post(6, "`slots` unchanged", same_parked),
     _SLICE.clause(
         "POST.6/OBL", "POST", "the ledger is as it was", _ledger_unchanged, known=_EXACT
     ),
@@ -202,7 +200,7 @@ _CLONES = (
     ),
     _CLN.post(2, _REGION, region_inv),
     _CLN.post(3, "the ledger is as it was", _ledger_unchanged, None, _EXACT),
-    _CLN.post(4, "`slots` unchanged", slots_unchanged),
+    _CLN.post(4, "`slots` unchanged", same_parked),
 )  # fmt: skip
 
 

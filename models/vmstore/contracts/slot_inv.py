@@ -48,13 +48,34 @@ def broken(slot: SlotValue, rc_max: int) -> str | None:
     return next((clause for clause, holds in rules if not holds), None)
 
 
+def _is_sound(index: int, slot: SlotValue, rc_max: int) -> bool:
+    placed = slot.parked and slot.slot_vaddr == index_to_meta(index)
+    return placed and broken(slot, rc_max) is None
+
+
 def region_inv(call: Call) -> bool:
     """Return whether the region's invariant holds after a call, given that it held before it.
 
     Source: `MetaRegionOwners::inv` (REG.02: every slot is parked).
     """
     rc_max = call.world.rc_max
-    return all(
-        slot.parked and slot.slot_vaddr == index_to_meta(index) and broken(slot, rc_max) is None
-        for index, slot in ((index, call.after(index)) for index in call.changed)
-    )
+    return all(_is_sound(index, call.after(index), rc_max) for index in call.changed)
+
+
+def was_region_inv(call: Call, pages: range = range(0)) -> bool:
+    """Return whether the slots that differ, and those of `pages`, were sound before a call.
+
+    An index past the region has no slot.
+    """
+    rc_max, asked = call.world.rc_max, {*call.changed, *pages}
+    return all(_is_sound(i, call.before(i), rc_max) for i in asked if i < call.world.pages)
+
+
+def is_preserved(old: SlotValue, new: SlotValue) -> bool:
+    """Return whether a slot and its owner are the same; the ledger is the region's."""
+    return old[:8] == new[:8]
+
+
+def same_parked(call: Call) -> bool:
+    """Return whether the region's `slots` has the same keys."""
+    return call.every(lambda old, new: old.parked == new.parked)

@@ -17,9 +17,7 @@ from vmstore.contracts.cursor_terms import (
     panics_iff,
     view_of,
 )
-from vmstore.contracts.space_terms import (
-    Card,
-)
+from vmstore.contracts.space_terms import Card
 from vmstore.contracts.values import CursorValue, NodeValue, unchanged
 
 _PRIV_DEVICE: Final = 0x41

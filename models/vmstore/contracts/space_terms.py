@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED, index_to_meta
+from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED
 from vmstore.contracts import universal
 from vmstore.contracts.call import Call
 from vmstore.contracts.registry import ContractClause, Kind, Test
-from vmstore.contracts.slot_inv import broken
+from vmstore.contracts.slot_inv import is_preserved
 from vmstore.contracts.values import SlotValue, StoreValue, unchanged
 from vmstore.geometry import Geometry, geometry
 from vmstore.outcome import Err, Ok, Panic
@@ -127,28 +127,9 @@ def shape(call: Call) -> Geometry:
 # -- slots --------------------------------------------------------------------------------------
 
 
-def was_region_inv(call: Call) -> bool:
-    """Return whether the slots that differ satisfied the region's invariant before the call."""
-    rc_max = call.world.rc_max
-    return all(
-        slot.parked and slot.slot_vaddr == index_to_meta(index) and broken(slot, rc_max) is None
-        for index, slot in ((i, call.before(i)) for i in call.changed)
-    )
-
-
-def is_preserved(old: SlotValue, new: SlotValue) -> bool:
-    """Return whether a slot and its owner are the same; the ledger is the region's."""
-    return old._replace(obligations=0) == new._replace(obligations=0)
-
-
 def all_preserved(call: Call) -> bool:
     """Return whether every slot is preserved."""
     return call.every(is_preserved)
-
-
-def same_parked(call: Call) -> bool:
-    """Return whether the same slots are parked."""
-    return call.every(lambda old, new: old.parked == new.parked)
 
 
 def same_in_list(call: Call) -> bool:

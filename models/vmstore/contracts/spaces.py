@@ -3,7 +3,7 @@
 from typing import Final
 
 from vmstore.contracts.call import Call
-from vmstore.contracts.slot_inv import region_inv
+from vmstore.contracts.slot_inv import region_inv, was_region_inv
 from vmstore.contracts.space_terms import (
     Card,
     fails,
@@ -12,7 +12,6 @@ from vmstore.contracts.space_terms import (
     same_in_list,
     succeeded,
     was_live,
-    was_region_inv,
 )
 from vmstore.contracts.universal import is_node_sound
 from vmstore.contracts.values import SlotValue, is_insert, is_remove, unchanged

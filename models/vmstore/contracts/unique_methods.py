@@ -20,11 +20,9 @@ from vmstore.contracts.checklist import (
     of_paddr,
     of_unique,
     page,
-    slots_unchanged,
-    was_region_inv,
 )
 from vmstore.contracts.registry import Test
-from vmstore.contracts.slot_inv import region_inv
+from vmstore.contracts.slot_inv import region_inv, same_parked, was_region_inv
 from vmstore.contracts.values import SlotValue, is_insert, unchanged
 from vmstore.outcome import Err
 
@@ -195,7 +193,7 @@ _DROPS = (
     _DROP.pre(1, "exclusive, in no list, mapped nowhere", _was_wf),
     _DROP.pre(2, "there was an obligation", lambda c: _slot(c).obligations > 0),
     _DROP.post(1, _REGION, region_inv),
-    _DROP.post(2, "`slots` unchanged", slots_unchanged),
+    _DROP.post(2, "`slots` unchanged", same_parked),
     _DROP.post(
         3, "other owners unchanged", lambda c: is_only(c, of_unique(c)), None, DYNAMIC
     ),
