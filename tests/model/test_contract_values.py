@@ -4,8 +4,12 @@ from random import Random
 
 import pytest
 
+from vmfuzz.engines.exhaustive_engine import ExhaustiveEngine
+from vmfuzz.engines.interface import Plan, Progress
+from vmfuzz.exhaustive.scope import Scope
 from vmfuzz.oracle import Session
 from vmfuzz.swarm import SwarmConfig, SwarmTrace
+from vmstore.contracts.judge import EVERY
 from vmstore.contracts.observer import Observer
 from vmstore.world import World
 
@@ -31,3 +35,17 @@ def test_what_the_footprint_gives_is_what_a_whole_reading_gives(profile: str) ->
             source.settle(op)
     assert calls > 500
     assert changed > 200
+
+
+@pytest.mark.parametrize("fault", ["", "segment-clone-misses-last"])
+def test_the_judge_goes_back_with_an_exhaustive_search(fault: str) -> None:
+    scope = Scope(depth=3, ops=("segment_from_unused", "segment_clone", "segment_drop"))
+    plan = Plan(faults=(fault,) if fault else (), checks=frozenset({EVERY}), scope=scope)
+    progress = Progress()
+    broken = {
+        found.finding.clause for found in ExhaustiveEngine().run(plan, progress, lambda: None)
+    }
+
+    assert ("OP.SC.ENS.3" in broken) == bool(fault)
+    assert bool(broken) == bool(fault)
+    assert progress.contracts["OP.SC.ENS.3"][1] > 5

@@ -24,7 +24,7 @@ from vmstore.world import World
 
 # Small pools of everything: most suspects are about limits, which a large world does not reach.
 WORLD: Final = World(frames=16, pt_frames=40, entries=4, rc_max=9, list_ids=9)
-_KEEPS_GOING: Final = ("atheris",)  # an engine that is dear to start is not started anew
+_KEEPS_GOING: Final = ("atheris", "exhaustive")  # not started anew: dear, or the same again
 _SHORTEST: Final = 0.2  # seconds that are worth a start
 
 

@@ -19,7 +19,9 @@ from vmstore.contracts.catalogue import CLAUSES
 PROFILES: Final = ("ostd", "vostd")
 # How an audit's budget is shared out. Of a budget of steps atheris gets nothing: what libFuzzer
 # does depends on the clock, and the table would not be the same twice.
-SHARES: Final = {"swarm": 6, "hypothesis": 2, "atheris": 2}
+SHARES: Final = {"swarm": 5, "hypothesis": 2, "exhaustive": 1, "atheris": 2}
+
+_PINNED: Final = frozenset({"profile"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,8 @@ def recorded_rows() -> list[Row]:
 def _plans(limits: Limits, audited: Audited, parts: int) -> list[tuple[str, Plan]]:
     names = [
         name
-        for name in installed_engines()
-        if name in SHARES and (name != "atheris" or limits.seconds is not None)
+        for name in SHARES
+        if name != "atheris" or (limits.seconds is not None and name in installed_engines())
     ]
     total = sum(SHARES[name] for name in names) * parts
     plans = []
@@ -95,6 +97,6 @@ def _plans(limits: Limits, audited: Audited, parts: int) -> list[tuple[str, Plan
         seconds = limits.seconds * share if limits.seconds is not None else None
         steps = max(1, int(limits.steps * share)) if limits.steps is not None else None
         world = WORLD.changed(profile=audited.profile)
-        plan = Plan(seconds, steps, limits.rng_seed, limits.faults, world=world)
+        plan = Plan(seconds, steps, limits.rng_seed, limits.faults, world=world, pinned=_PINNED)
         plans.append((name, plan))
     return plans

@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from vmfuzz.clause_counts import merge
 from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.engines.swarm_engine import is_spent
 from vmfuzz.errors import HarnessError, VmfuzzError, shown
@@ -58,6 +59,8 @@ class ExhaustiveEngine:
             finally:
                 progress.seconds = monotonic() - started
                 progress.claim = claim(plan.scope, alphabet, search.graph)
+                if search.session.contracts is not None:
+                    merge(progress.contracts, search.session.contracts.tally())
 
     def _found(self, plan: Plan, alphabet: Alphabet, ended: Ended) -> Found:
         steps = [Step(op) for op in ended.ops]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from vmfuzz.exhaustive.alphabet import Alphabet
 from vmfuzz.exhaustive.canonical import digest
@@ -16,6 +16,9 @@ from vmfuzz.runner import not_produced
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
 from vmstore.outcome import OK
+
+if TYPE_CHECKING:
+    from vmstore.contracts.judge import Judge
 
 _MAX_EAGER_PAGES: Final = 4096
 
@@ -53,8 +56,11 @@ class Search:
         self.session = Session(alphabet.world, flags, checks=checks, strict=strict)
         self.state = self.session.state
         _look_at_every_page(self.session)
-        self._boot = Snapshot(self.state)
+        self._boot = self._here()
         self.graph = Graph(digest(self.state))
+
+    def _here(self) -> "_Here":
+        return _Here(Snapshot(self.state), self.session.contracts)
 
     def expand(self) -> tuple[Expansion, list[Found]]:
         """Try every op in the next state. Effect: `graph` has what it led to.
@@ -72,7 +78,7 @@ class Search:
         """
         path = self.graph.path(number)
         self._go_to(number, path)
-        here = Snapshot(self.state)
+        here = self._here()
         expansion = Expansion(number)
         self.session.quirks = expansion.quirks
         found: list[Found] = []
@@ -98,7 +104,7 @@ class Search:
             raise NotThatState(f"the trace to state {number} leads to another state")
 
     def _try(
-        self, op: Op, amount: int, here: Snapshot, expansion: Expansion, reached: dict[bytes, int]
+        self, op: Op, amount: int, here: "_Here", expansion: Expansion, reached: dict[bytes, int]
     ) -> Finding | None:
         """Run one op, note where it led, and go back."""
         session = self.session
@@ -141,6 +147,23 @@ class Search:
         graph = self.graph
         while graph.expanded < len(graph) and graph.depths[graph.expanded] < depth:
             yield self.expand()
+
+
+class _Here:
+    """A state to go back to, with what the contracts' judge knew of it."""
+
+    __slots__ = ("_judge", "_mark", "_snapshot", "holds")
+
+    def __init__(self, snapshot: Snapshot, judge: "Judge | None") -> None:
+        self._snapshot, self._judge = snapshot, judge
+        self._mark = judge.mark() if judge is not None else None
+        self.holds = snapshot.holds
+
+    def restore(self) -> None:
+        """Make the state what it was."""
+        self._snapshot.restore()
+        if self._judge is not None and self._mark is not None:
+            self._judge.back_to(self._mark)
 
 
 def _look_at_every_page(session: Session) -> None:

@@ -4,7 +4,7 @@ from typing import Final
 
 from vmstore.contracts.call import Call
 from vmstore.contracts.catalogue import BY_OP, judge
-from vmstore.contracts.observer import Observer
+from vmstore.contracts.observer import Mark, Observer
 from vmstore.contracts.registry import ContractClause
 from vmstore.contracts.values import changes
 from vmstore.ops import DECLARATIONS, Op
@@ -62,6 +62,14 @@ class Judge:
             return True
         is_expected = self._profile in clause.known or clause.id in self._quiet
         return self._is_whole and not is_expected
+
+    def mark(self) -> Mark:
+        """Return what `back_to` needs for a return to the present state."""
+        return self._observer.mark()
+
+    def back_to(self, mark: Mark) -> None:
+        """Follow the state back to where `mark` was taken. The counts stay."""
+        self._observer.back_to(mark)
 
     def tally(self) -> Tally:
         """Return the counts of every clause that had a call to judge."""

@@ -48,6 +48,9 @@ class SlotMap(dict[int, SlotValue]):
     __hash__ = None  # a map of values, compared but no key itself
 
 
+Mark = tuple[StoreValue, SlotMap, dict[int, Projection]]
+
+
 class Observer:
     """Follows one state: `after` gives the call that the last step was.
 
@@ -83,6 +86,14 @@ class Observer:
         self.slots = slots
         self.last = self._read(slots, old.cursors)
         return Call(state.world, op, outcome, old, self.last, tuple(moved))
+
+    def mark(self) -> Mark:
+        """Return what is known of the present state; nothing of it is changed later."""
+        return self.last, self.slots, self.projected
+
+    def back_to(self, mark: Mark) -> None:
+        """Know what was known at `mark`. Requires: the state is what it was then."""
+        self.last, self.slots, self.projected = mark
 
     def everything(self) -> StoreValue:
         """Return the present store, read whole: what `last` must be equal to."""
