@@ -8,6 +8,13 @@ from vmfuzz.vectors import Json
 # What a step object may have besides `op` and `args`, in the order in which a difference is named.
 FIELDS: Final[tuple[str, ...]] = ("out", "slots", "ev", "pt", "va", "rw", "mem")
 OPTIONAL: Final = FIELDS[1:]
+# The ops, by wire name, whose successes have a truth value somewhere.
+TRUTHFUL: Final = frozenset(
+    {
+        *("frame_info", "frame_eq", "list_contains", "list_size", "lcursor_as_list"),
+        *("reader_remain", "writer_avail", "writer_atomic_compare_exchange"),
+    }
+)
 _KNOWN: Final = frozenset({"op", "args", *FIELDS})
 
 

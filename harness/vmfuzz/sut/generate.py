@@ -99,10 +99,11 @@ class LiveTrace(SwarmTrace):
 
     def _step(self, op: Op) -> bool:
         """Predict one op; return whether it is sent."""
-        prediction = self.prediction
-        if prediction.is_over or NAMES[op.__class__] not in self.spoken:
+        prediction, kind = self.prediction, op.__class__
+        if prediction.is_over or NAMES[kind] not in self.spoken:
             return False
-        self.observer.before(op)
+        if kind in WATCHED:
+            self.observer.before(op)
         is_sent = prediction.step(op, len(prediction.sent)) is None
         self.settle(op)
         return is_sent

@@ -72,9 +72,7 @@ class Observer:
         self.places: dict[tuple[int, int], None] = {}  # tables and addresses that were changed
 
     def before(self, op: Op) -> None:
-        """Note where the cursor stands that `op` is to move."""
-        if op.__class__ not in WATCHED:
-            return
+        """Note where the cursor stands that `op` is to move. Requires: it is in `WATCHED`."""
         spaces = self.session.view.spaces
         if isinstance(op, CursorMap | CursorMapIomem | CursorUnmap | CursorProtectNext):
             self.at = spaces.cursors[op.cursor].place.va

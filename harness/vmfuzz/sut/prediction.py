@@ -43,10 +43,14 @@ class Script:
     __slots__ = ("expected", "finding", "lines", "names", "ops", "outcomes", "positions", "session")
 
     def __init__(self, sent: list[Sent], finding: Finding | None, session: Session | None) -> None:
-        self.ops = [op for op, _, _, _ in sent]
-        self.positions = [position for _, position, _, _ in sent]
-        self.expected = [recorded for _, _, recorded, _ in sent]
-        self.outcomes = [outcome for _, _, _, outcome in sent]
+        self.ops: list[Op] = []
+        self.positions: list[int] = []
+        self.expected: list[dict[str, Json]] = []
+        self.outcomes: list[Outcome] = []
+        if sent:
+            self.ops, self.positions, self.expected, self.outcomes = map(
+                list, zip(*sent, strict=True)
+            )
         self.lines = [ENCODERS[op.__class__](op) for op in self.ops]
         self.names = [NAMES[op.__class__] for op in self.ops]
         self.finding = finding
@@ -60,7 +64,7 @@ class Prediction:
     known defect was reached, which `end` then names.
     """
 
-    __slots__ = ("end", "finding", "io", "recorder", "sent", "session")
+    __slots__ = ("end", "finding", "io", "is_over", "recorder", "sent", "session")
 
     def __init__(
         self, world: World, faults: Faults, checks: frozenset[str], *, strict: bool = False
@@ -71,11 +75,7 @@ class Prediction:
         self.sent: list[Sent] = []
         self.finding: Finding | None = None
         self.end = ""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more can be sent."""
-        return self.session.is_over or bool(self.end)
+        self.is_over = False
 
     def step(self, op: Op, position: int) -> str | None:
         """Run one op; return why it is not sent, or None. Requires: its handles are live."""
@@ -88,19 +88,23 @@ class Prediction:
         outcome = session.outcome
         assert outcome is not None
         recorded = self.recorder.record(op, outcome)
+        self.is_over = session.is_over
         if session.quirks:
-            self.end = f"a known upstream defect was reached: {', '.join(session.quirks)}"
-            return self.end
+            return self._end(f"a known upstream defect was reached: {', '.join(session.quirks)}")
         shape = outcome.__class__
         if shape is not Ok:
             if isinstance(outcome, Err) and is_driver_error(op, outcome):
                 return f"the caller's compiler or driver refuses it ({outcome.variant})"
             if shape is Diverges:
-                self.end = "it would never end"
-                return self.end
+                return self._end("it would never end")
         self.sent.append((op, position, recorded, outcome))
         self.finding = finding
         return None
+
+    def _end(self, reason: str) -> str:
+        """Send nothing more; return why."""
+        self.end, self.is_over = reason, True
+        return reason
 
     def finish(self) -> Script:
         """Check the model's final state and return the script."""
