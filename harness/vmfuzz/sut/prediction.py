@@ -3,7 +3,8 @@
 A script is what is sent of a trace: its steps that can run, with the answers that the model gives.
 Not sent is what has no counterpart on the other side: calls that the borrow checker, the type
 checker or the recorded programs' driver would not let through, copies that are left unspecified,
-searches that never end, and the known defects of upstream, which ends the script.
+searches that never end, and the known defects of upstream, which end the script unless it shows
+beforehand that they would be reached.
 """
 
 from collections.abc import Callable, Container
@@ -20,7 +21,9 @@ from vmfuzz.sut.numbering import Numbering
 from vmfuzz.sut.wire import ENCODERS, wire_name
 from vmfuzz.trace import Trace
 from vmstore.faults import Faults
+from vmstore.ids import SegmentId
 from vmstore.ops import DECLARATIONS, Declaration, Op
+from vmstore.ops.segment import SegmentDowncast, SegmentToUsegment
 from vmstore.outcome import Diverges, Err, Ok, Outcome
 from vmstore.world import World
 
@@ -80,6 +83,8 @@ class Prediction:
     def step(self, op: Op, position: int) -> str | None:
         """Run one op; return why it is not sent, or None. Requires: its handles are live."""
         io, session = self.io, self.session
+        if isinstance(op, SegmentDowncast | SegmentToUsegment) and self._is_empty(op.segment):
+            return "a known upstream defect would be reached: empty-segment-reads-foreign-frame"
         if io.readers or io.writers:
             reason = obstacle(io, op)
             if reason is not None:
@@ -100,6 +105,10 @@ class Prediction:
         self.sent.append((op, position, recorded, outcome))
         self.finding = finding
         return None
+
+    def _is_empty(self, segment: int) -> bool:
+        start, end = self.session.view.store.segments[SegmentId(segment)]
+        return start == end
 
     def _end(self, reason: str) -> str:
         """Send nothing more; return why."""
