@@ -73,6 +73,11 @@ def trace(tmp_path: Path) -> Path:
     return path
 
 
+# Becomes a process without our environment, which keeps its command line.
+SLEEP = "import time; time.sleep(300)"
+CLEARED = f"os.execve(sys.executable, [sys.executable, '-c', {SLEEP!r}, __file__], {{}})"
+
+
 def alive(tmp_path: Path) -> list[str]:
     """Return the processes, zombies too, that were started with a path in this folder."""
     found = []
@@ -278,6 +283,9 @@ def test_an_agent_that_closes_its_stdin_is_found_out_though_it_lives(
         "os.fork() or os.setsid()",
         "[os.fork() for _ in range(4)]",
         "os.fork() or (os.setsid(), os.fork() and os._exit(0))",
+        # The same with an environment, a session and a process group that say nothing.
+        f"os.fork() or (os.setsid(), os.fork() and os._exit(0), {CLEARED})",
+        f"os.fork() or (os.setsid(), {CLEARED})",
     ],
 )
 def test_what_an_agent_forks_ends_with_it(
@@ -288,6 +296,7 @@ def test_what_an_agent_forks_ends_with_it(
         {fork}
         if os.getpid() != parent:
             time.sleep(300)
+        time.sleep(0.3)  # until they have got away
         serve()
     """)
     done = vmfuzz("replay", trace, "--sut", command)

@@ -21,8 +21,6 @@ from vmstore.faults import PLANTED
 if TYPE_CHECKING:
     from vmfuzz.bench.live_faults import LiveHunt
 
-_WIDTH = 130  # columns, for tables whose rows are looked up by a search
-
 
 @click.command("live")
 @click.option(
@@ -149,7 +147,7 @@ def _show(hunts: "list[LiveHunt]") -> None:
     from vmfuzz.bench.live_faults import INVISIBLE
 
     table = Table("bug", "seconds", "steps", "ops", "signature", box=None, pad_edge=False)
-    for column in table.columns:
+    for column in table.columns[:4]:
         column.no_wrap = True
     for column in table.columns[1:4]:
         column.justify = "right"
@@ -160,7 +158,7 @@ def _show(hunts: "list[LiveHunt]") -> None:
         table.add_row(hunt.fault, *figures, f"{hunt.signature}{broken}")
     console = result_console()
     if found:
-        console.print(table, crop=False, width=_WIDTH)
+        console.print(table)
     for hunt in hunts:
         if hunt.signature is None and hunt.fault in INVISIBLE:
             console.print(f"invisible: {hunt.fault}: {INVISIBLE[hunt.fault]}", soft_wrap=True)

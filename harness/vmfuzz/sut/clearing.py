@@ -19,11 +19,19 @@ TABLE: Final = ("ptable", "ptcursor", "pt_cursor_take_next", "pt_cursor_")
 Words = tuple[str, str, str, str]
 
 
-def clear(words: Words, handle: int, places: list[int], g: Geometry, cursor: int) -> Iterator[Op]:
-    """Yield the ops that clear the tables around changed addresses of one tree.
+def clear(
+    words: Words,
+    handle: int,
+    places: list[int],
+    around: tuple[Geometry, int],
+    cursor: int,
+    level: int,
+) -> Iterator[Op]:
+    """Yield the ops that clear the parts of a tree that an entry of `level` covers each.
 
-    `places` are not empty; `cursor` is the number that the next cursor gets. When it does not live
-    after an op, the rest must not be run.
+    `places` are the addresses to clear, not empty; `around` is the geometry and where the tree's
+    half begins; `cursor` is the number that the next cursor gets. When that does not live after an
+    op, the rest must not be run. Requires: 2 <= `level` <= levels.
     """
     tree, kind, take_out, prefix = words
 
@@ -31,17 +39,20 @@ def clear(words: Words, handle: int, places: list[int], g: Geometry, cursor: int
         op: Op = BY_NAME[name].make({kind: cursor, **fields})
         return op
 
-    span = g.sizes[min(4, g.levels)] if g.levels > 3 else g.user_end
-    start = places[-1] & -span
-    end = min(start + span, U64_MASK & ~(PAGE_SIZE - 1))
+    g, low = around
+    start, end = low, low + g.user_end
+    if level + 2 <= g.levels:  # all that two levels above see at once
+        start = places[-1] & -g.sizes[level + 2]
+        end = start + g.sizes[level + 2]
+    end = min(end, U64_MASK & ~(PAGE_SIZE - 1))
     inside = [va for va in places if start <= va < end]
     fields = {tree: handle, "start": start, "end": end, "dst": cursor}
     yield BY_NAME[f"{prefix}open_mut"].make(fields)
-    for base in dict.fromkeys(va & -g.sizes[2] for va in inside):
+    for base in dict.fromkeys(va & -g.sizes[level] for va in inside):
         yield on_cursor(f"{prefix}jump", va=base)
-        yield on_cursor(take_out, len=min(g.sizes[2], end - base))
-    for base in list(dict.fromkeys(va & -g.sizes[3] for va in inside))[-_PLACES:]:
-        yield on_cursor(f"{prefix}jump", va=base ^ g.sizes[3])  # climbs out of the table
+        yield on_cursor(take_out, len=min(g.sizes[level], end - base))
+    for base in list(dict.fromkeys(va & -g.sizes[level + 1] for va in inside))[-_PLACES:]:
+        yield on_cursor(f"{prefix}jump", va=base ^ g.sizes[level + 1])  # climbs out of the table
         yield on_cursor(f"{prefix}jump", va=base)
         yield on_cursor(f"{prefix}find_next", len=PAGE_SIZE)
     yield on_cursor(f"{prefix}drop")

@@ -134,8 +134,10 @@ class Observer:
             if handle >= 0:
                 places = [va for changed, va in self.changed if changed is tree]
                 kind = words[1]
-                cursor = self.made.get(kind, 0)
-                for op in clear(words, handle, places[-_MOST:], spaces.geometry, cursor):
+                cursor, g = self.made.get(kind, 0), spaces.geometry
+                level = self.rng.randint(2, g.levels)
+                around = g, tree.config.low
+                for op in clear(words, handle, places[-_MOST:], around, cursor, level):
                     yield op
                     if cursor not in self.session.state.live[kind]:
                         return  # it could not be opened, or has done its work
