@@ -46,9 +46,7 @@ def serve(twist=lambda number, text: text, ready=None):
         if asked["op"] not in OPS:
             raw(json.dumps({{"out": {{"refused": "unknown"}}}}) + "\\n")
             continue
-        before, memory.events = list(memory.counts), []
-        out = getattr(memory, asked["op"])(**asked["args"])
-        answer = {{"out": out, "slots": memory.slots(before), "ev": memory.events}}
+        answer = memory.answer(asked["op"], asked["args"])
         raw(twist(number, json.dumps(answer) + "\\n"))
         number += 1
 """

@@ -248,13 +248,13 @@ for line in sys.stdin:
         memory = Memory(False)
         print(json.dumps(READY), flush=True)
         continue
-    before, memory.events = list(memory.counts), []
     name = asked["op"]
-    out = getattr(memory, name)(**asked["args"]) if name in OPS else None
+    whole = memory.answer(**asked) if name in OPS else {{}}
+    out, slots, ev = whole.get("out"), whole.get("slots", []), whole.get("ev", [])
     answer = {answer}
     print(json.dumps(answer), flush=True)
 """
-WHOLE = '{"out": out or {"refused": "no"}, "slots": memory.slots(before), "ev": memory.events}'
+WHOLE = '{"out": out or {"refused": "no"}, "slots": slots, "ev": ev}'
 
 
 def answering(log: Path, answer: str = WHOLE, ready: str = '{"ready": {"world": WORLD}}') -> str:
@@ -351,7 +351,7 @@ def test_silence_about_a_change_is_a_divergence_for_who_reports_changes(
     agent: Callable[..., LiveSystem], tmp_path: Path
 ) -> None:
     answer = WHOLE.replace(
-        "memory.slots(before)", '[] if asked["op"] == "frame_clone" else memory.slots(before)'
+        '"slots": slots', '"slots": [] if asked["op"] == "frame_clone" else slots'
     )
     answer = f"{{k: v for k, v in {answer}.items() if v}}"
     system = agent(answering(tmp_path / "log", answer, '{"ready": {"world": WORLD, "ops": OPS}}'))
@@ -381,9 +381,9 @@ def test_an_agent_that_cannot_reset_is_started_for_every_trace(
 
 def test_an_agent_may_end_after_a_panic(agent: Callable[..., LiveSystem], tmp_path: Path) -> None:
     body = answering(tmp_path / "log", ready='{"ready": {"world": WORLD}}').replace(
-        "    before, memory", '    if asked["op"].startswith("segment"):\n'
+        "    name = asked", '    if asked["op"].startswith("segment"):\n'
         '        print(json.dumps({"out": {"panic": "range-empty"}}), flush=True)\n'
-        "        sys.exit(101)\n    before, memory",
+        "        sys.exit(101)\n    name = asked",
     )  # fmt: skip
     system = agent(body)
     panics = trace_of(FOUR + "s0 = segment_from_unused(start=0x1000, end=0x1000)\n")
