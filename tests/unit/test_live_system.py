@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from vmfuzz.campaign import Campaign, run_campaign
-from vmfuzz.comparison import FIELDS, first_difference, is_same
+from vmfuzz.comparison import FIELDS, TRUTHFUL, first_difference, is_same
 from vmfuzz.engines.interface import Plan
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.minimize import minimize
@@ -105,6 +105,67 @@ def test_what_is_unknown_or_empty_does_not_differ_from_nothing() -> None:
 
     assert first_difference(expected, answer, FIELDS) is None
     assert first_difference(expected, answer | {"slots": [[1, "unit", 1]]}, ()) is not None
+
+
+@pytest.mark.parametrize(
+    ("expected", "more"),
+    [
+        ({}, {"slots": None, "ev": None, "mem": None, "rw": None, "pt": None, "va": None}),
+        ({}, {"pt": 0, "va": 4096, "rw": {"r0": 3}}),
+        ({"rw": {"r0": 3}}, {"rw": {"r0": 3, "r1": 4}}),
+        ({"out": {"panic": "range-empty"}}, {"out": {"panic": "range-empty", "line": 7}}),
+    ],
+)
+def test_saying_more_than_was_asked_is_no_difference(
+    expected: dict[str, object], more: dict[str, object]
+) -> None:
+    whole: dict[str, object] = {"out": {"ok": {}}, **expected}
+
+    assert first_difference(whole, {**whole, **more}, FIELDS) is None
+    assert first_difference(whole, {**whole, **more}, ()) is None
+
+
+@pytest.mark.parametrize(
+    ("expected", "other"),
+    [
+        ({"pt": 3}, {"pt": 0}),
+        ({"pt": 3}, {"pt": None}),
+        ({}, {"pt": 1}),
+        ({}, {"pt": False}),
+        ({"va": 4096}, {"va": 0}),
+        ({"rw": {"r0": 3}}, {"rw": {"r1": 3}}),
+        ({"rw": {"r0": 3}}, {"rw": {"r0": 4, "r1": 3}}),
+        ({"rw": {"r0": 3}}, {"rw": []}),
+        ({}, {"ev": [["freed", 0]]}),
+        ({"out": {"panic": "range-empty"}}, {"out": {"panic": "overflow", "line": 7}}),
+        ({"out": {"panic": "range-empty"}}, {"out": {"ok": {}}}),
+        ({}, {"out": {"ok": {}, "panic": "range-empty"}}),
+        ({}, {"out": {"ok": {"frame": 0}}}),
+    ],
+)
+def test_saying_something_else_is_one(
+    expected: dict[str, object], other: dict[str, object]
+) -> None:
+    whole: dict[str, object] = {"out": {"ok": {}}, **expected}
+
+    assert first_difference(whole, {**whole, **other}, FIELDS) is not None
+
+
+def test_ops_whose_answers_have_truth_values_are_known() -> None:
+    def has_any(value: object) -> bool:
+        if isinstance(value, dict):
+            value = list(value.values())
+        return any(map(has_any, value)) if isinstance(value, list) else isinstance(value, bool)
+
+    seen = {
+        step["op"]
+        for path in sorted((ROOT / "corpora" / "vectors").glob("hand_*.gz"))
+        for vector in read_vectors(path)
+        for step in vector.steps
+        if any(has_any(step.get(name)) for name in FIELDS)
+    }
+
+    assert seen == TRUTHFUL
 
 
 # -- the wire --------------------------------------------------------------------------------------
