@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -159,8 +160,8 @@ def test_ops_whose_answers_have_truth_values_are_known() -> None:
 
     seen = {
         step["op"]
-        for path in sorted((ROOT / "corpora" / "vectors").glob("hand_*.gz"))
-        for vector in read_vectors(path)
+        for name in ("hand_frames", "hand_io", "io", "frames")
+        for vector in islice(read_vectors(ROOT / "corpora" / "vectors" / f"{name}.jsonl.gz"), 60)
         for step in vector.steps
         if any(has_any(step.get(name)) for name in FIELDS)
     }
