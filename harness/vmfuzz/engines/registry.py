@@ -24,7 +24,10 @@ def engine(name: str, *, is_live: bool = False) -> Engine:
 
         return LiveEngine()
     if name in ENGINE_NAMES and is_live:
-        raise VmfuzzError(f"--engine {name}: a live system is driven by the swarm engine only")
+        raise VmfuzzError(
+            f"--engine {name}: a live system is driven by the swarm engine only;"
+            " with --sut leave --engine out"
+        )
     if name == "swarm":
         from vmfuzz.engines.swarm_engine import SwarmEngine
 
