@@ -98,7 +98,10 @@ def read_answers(
             if value.__class__ is dict and "op" in value and value["op"] == name:
                 del value["op"]  # repeated, with the arguments, for whoever reads along
                 value.pop("args", None)
-            if value == wanted is not None and (_is_wordless(line, name) or is_same(value, wanted)):
+            same = value
+            if value != wanted and value.__class__ is dict:  # an empty list says nothing
+                same = {key: said for key, said in value.items() if said != []}
+            if same == wanted is not None and (_is_wordless(line, name) or is_same(same, wanted)):
                 answers.append(wanted)
             else:
                 answers.append(read_answer(line, name, value))
