@@ -74,10 +74,13 @@ def read_all(lines: list[bytes]) -> list[Json] | None:
     Whoever gets None reads the lines one by one. Each line begins and ends like an object, so that
     two lines cannot make one.
     """
-    if not all(line.startswith(b"{") and line.endswith(b"}") for line in lines):
+    text = b"\n".join(lines)
+    if not (text.startswith(b"{") and text.endswith(b"}")):
+        return None
+    if text.count(b"}\n{") != len(lines) - 1:
         return None
     try:
-        values, _ = _DECODER.raw_decode((b"[" + b",".join(lines) + b"]").decode())
+        values, _ = _DECODER.raw_decode((b"[" + text.replace(b"}\n{", b"},{") + b"]").decode())
     except (RecursionError, ValueError):
         return None
     return values if len(values) == len(lines) else None

@@ -122,7 +122,9 @@ class LiveTrace(SwarmTrace):
             handle = destination(op)
             if handle in self.live[kind]:
                 self.pools[kind].append(handle)
-            self.next_ids[kind] = made.get(KINDS[kind], 0)
+                self.next_ids[kind] = handle + 1
+            else:
+                self.next_ids[kind] = made.get(KINDS[kind], 0)
 
     def _hook(self) -> Op | None:
         if self.syncs and self.draw() * _SYNC < 256:

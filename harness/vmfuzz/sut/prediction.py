@@ -21,7 +21,6 @@ from vmfuzz.sut.numbering import Numbering
 from vmfuzz.sut.wire import ENCODERS, wire_name
 from vmfuzz.trace import Trace
 from vmstore.faults import Faults
-from vmstore.ids import SegmentId
 from vmstore.ops import DECLARATIONS, Declaration, Op
 from vmstore.ops.segment import SegmentDowncast, SegmentToUsegment
 from vmstore.outcome import Diverges, Err, Ok, Outcome
@@ -30,7 +29,7 @@ from vmstore.world import World
 Json = Any  # any JSON value
 
 NAMES: Final = {op: wire_name(declaration) for op, declaration in DECLARATIONS.items()}
-
+_CONVERSIONS: Final = frozenset({SegmentDowncast, SegmentToUsegment})
 
 Sent = tuple[Op, int, dict[str, Json], Outcome]  # op, its position, answer, outcome
 
@@ -83,7 +82,7 @@ class Prediction:
     def step(self, op: Op, position: int) -> str | None:
         """Run one op; return why it is not sent, or None. Requires: its handles are live."""
         io, session = self.io, self.session
-        if isinstance(op, SegmentDowncast | SegmentToUsegment) and self._is_empty(op.segment):
+        if op.__class__ in _CONVERSIONS and self._is_empty(op):
             return "a known upstream defect would be reached: empty-segment-reads-foreign-frame"
         if io.readers or io.writers:
             reason = obstacle(io, op)
@@ -106,8 +105,9 @@ class Prediction:
         self.finding = finding
         return None
 
-    def _is_empty(self, segment: int) -> bool:
-        start, end = self.session.view.store.segments[SegmentId(segment)]
+    def _is_empty(self, op: Op) -> bool:
+        assert isinstance(op, SegmentDowncast | SegmentToUsegment)
+        start, end = self.session.view.store.segments[op.segment]
         return start == end
 
     def _end(self, reason: str) -> str:
