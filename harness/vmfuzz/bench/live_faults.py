@@ -41,6 +41,7 @@ _FAMILIES: Final = {
     "tlb": ("space",),
     "vmspace": ("space", "table"),
     "io": ("io",),
+    "list": ("frame",),
 }
 
 
