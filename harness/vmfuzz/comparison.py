@@ -8,6 +8,14 @@ from vmfuzz.vectors import Json
 # What a step object may have besides `op` and `args`, in the order in which a difference is named.
 FIELDS: Final[tuple[str, ...]] = ("out", "slots", "ev", "pt", "va", "rw", "mem")
 OPTIONAL: Final = FIELDS[1:]
+# The ops, by wire name, whose successes have a truth value somewhere.
+TRUTHFUL: Final = frozenset(
+    {
+        *("frame_info", "frame_eq", "list_contains", "list_size", "lcursor_as_list"),
+        *("reader_remain", "writer_avail", "writer_atomic_compare_exchange"),
+    }
+)
+_ENDS: Final = ("panic", "abort")
 _KNOWN: Final = frozenset({"op", "args", *FIELDS})
 
 
@@ -17,9 +25,9 @@ def first_difference(
     """Return the first field that differs, with both values; None for what is not there.
 
     `reported` are the fields that whoever gave `actual` is known to give whenever there is
-    something to say: another one is compared only where it is there, an empty list is as good as
-    none, and unknown ones are ignored. None, for recordings, means all of them and the unknown
-    ones, too.
+    something to say: another one is compared only where it is there, null is as good as nothing,
+    and unknown ones are ignored, as is what only says more than was asked. None, for recordings,
+    means all of them and the unknown ones, too.
     """
     if _agrees(expected, actual):
         return None
@@ -30,7 +38,7 @@ def first_difference(
         wanted, found = expected.get(name), actual.get(name)
         if wanted == found and (wanted is None or is_same(wanted, found)):
             continue
-        if reported is not None and _is_silent(name, wanted, actual, reported):
+        if reported is not None and _agrees_as_far(name, wanted, found, reported):
             continue
         return name, wanted, found
     return None
@@ -51,11 +59,29 @@ def _agrees(expected: dict[str, Json], actual: dict[str, Json]) -> bool:
     return True
 
 
-def _is_silent(name: str, wanted: Json, actual: dict[str, Json], reported: Container[str]) -> bool:
-    """Return whether a differing field only shows how much the other side says."""
-    if name not in actual:
+def _agrees_as_far(name: str, wanted: Json, found: Json, reported: Container[str]) -> bool:
+    """Return whether two values of a field differ only in how much the other side says.
+
+    More than was asked is where a cursor stands that the op does not name, or after a panic; the
+    bytes left of further readers; that there are no nodes before there is a table; what a panic
+    said.
+    """
+    if found is None:
         return name not in reported
-    return wanted is None and actual[name] in ([], {})
+    if name == "va":
+        return wanted is None
+    if name == "pt":
+        return wanted is None and is_same(0, found)
+    if name == "rw" and _is_object(found):
+        named = wanted if _is_object(wanted) else {}
+        return is_same(named, {key: found[key] for key in found if key in named})
+    if name == "out" and _is_object(found) and _is_object(wanted):
+        return any(end in wanted and is_same(wanted[end], found.get(end)) for end in _ENDS)
+    return wanted is None and found == []
+
+
+def _is_object(value: Json) -> bool:
+    return value.__class__ is dict
 
 
 def is_same(expected: Json, actual: Json) -> bool:

@@ -22,10 +22,13 @@ class Recorder:
     `numbers` is the number of handles made so far, per kind.
     """
 
-    __slots__ = ("has_tables", "numbers", "shown", "state")
+    __slots__ = ("cells", "has_tables", "machine", "numbers", "shown", "state", "written")
 
     def __init__(self, state: State) -> None:
         self.state = state
+        self.machine = state.machine
+        self.cells = state.machine.cells
+        self.written = state.machine.io.memory.written
         self.numbers: dict[str, int] = {}
         self.shown: dict[int, tuple[str, int]] = {}
         self.has_tables = False
@@ -36,10 +39,9 @@ class Recorder:
         Requires: called once after every step, in order; the ids of handles are their numbers.
         """
         plan = _PLANS[op.__class__]
-        state = self.state
-        machine = state.machine
+        machine = self.machine
         result: dict[str, Json] = {"out": self.out(op, plan, outcome)}
-        if machine.cells.journal:
+        if self.cells.journal:
             slots = self._changed_slots()
             if slots:
                 result["slots"] = slots
@@ -47,12 +49,12 @@ class Recorder:
             result["ev"] = [list(event) for event in machine.events]
         if self.has_tables:
             result["pt"] = len(machine.spaces.pool.handed)
-        if machine.io.memory.written():
-            changed = changed_memory(state)
+        if self.written():
+            changed = changed_memory(self.state)
             if changed:
                 result["mem"] = changed
         if plan.names_contents:
-            left = remaining_bytes(state, op, plan.declaration, outcome)
+            left = remaining_bytes(self.state, op, plan.declaration, outcome)
             if left:
                 result["rw"] = left
         if plan.positions and isinstance(outcome, _RETURNED):
@@ -64,7 +66,16 @@ class Recorder:
     def out(self, op: Op, plan: "_Plan", outcome: Outcome) -> dict[str, Json]:
         """Return the recorded form of an outcome. Effect: what it made is counted."""
         if outcome.__class__ is Ok:
-            return self._made(op, plan, outcome.value)
+            observed = outcome.value
+            if observed or plan.bare or len(plan.made) > 1:
+                return self._made(op, plan, observed)
+            if not plan.made:
+                return {"ok": {}}
+            name, kind, shown, is_table = plan.made[0]
+            self.numbers[kind] = self.numbers.get(kind, 0) + 1
+            if is_table:
+                self.has_tables = True
+            return {"ok": {shown: getattr(op, name)}}
         if isinstance(outcome, Err):
             return {"err": outcome.variant, **(outcome.detail or {})}
         if isinstance(outcome, Panic):
@@ -78,15 +89,14 @@ class Recorder:
     def _made(self, op: Op, plan: "_Plan", observed: dict[str, object] | None) -> dict[str, Json]:
         """Return the recorded form of a success: what was observed and which handles were made."""
         value: dict[str, Json] = dict(observed) if observed else {}
-        if plan.made:
-            made: dict[str, list[int]] = {}
-            for name, kind, shown, is_table in plan.made:
-                if kind not in value:
-                    made.setdefault(shown, []).append(getattr(op, name))
-                    self.numbers[kind] = self.numbers.get(kind, 0) + 1
-                    self.has_tables |= is_table
-            for shown, ids in made.items():
-                value |= {shown: ids[0]} if len(ids) == 1 else {f"{shown}s": ids}
+        made: dict[str, list[int]] = {}
+        for name, kind, shown, is_table in plan.made:
+            if kind not in value:
+                made.setdefault(shown, []).append(getattr(op, name))
+                self.numbers[kind] = self.numbers.get(kind, 0) + 1
+                self.has_tables |= is_table
+        for shown, ids in made.items():
+            value |= {shown: ids[0]} if len(ids) == 1 else {f"{shown}s": ids}
         return {"ok": plan.bare(value) if plan.bare else value}
 
     def count(self, op: Op, outcome: Outcome) -> None:
@@ -107,14 +117,16 @@ class Recorder:
     def _changed_slots(self) -> list[list[Json]]:
         changed = []
         shown, frames = self.shown, self.state.world.frames
-        for record in self.state.machine.cells.journal:
+        for record in self.cells.journal:
             slot = record[0]
-            if slot.index >= frames:
+            index, count = slot.index, slot.ref_count
+            if index >= frames:
                 continue
-            now = (_kind(slot.ref_count, slot.vtable), slot.ref_count)
-            if shown.get(slot.index, _FIRST) != now:
-                shown[slot.index] = now
-                changed.append([slot.index, now[0], _NAMES.get(slot.ref_count, slot.ref_count)])
+            kind = "unused" if count == REF_COUNT_UNUSED else slot.vtable if count else "busy"
+            now = (kind, count)
+            if shown.get(index, _FIRST) != now:
+                shown[index] = now
+                changed.append([index, kind, _NAMES.get(count, count)])
         return sorted(changed) if len(changed) > 1 else changed
 
 
@@ -151,12 +163,6 @@ def _shown_name(field: Field) -> str:
     kind = field.kind.name if field.kind else ""
     own = field.name.removeprefix("dst_")
     return own if own.endswith(kind) else kind
-
-
-def _kind(count: int, vtable: str) -> str:
-    if count == REF_COUNT_UNUSED:
-        return "unused"
-    return "busy" if count == 0 else vtable
 
 
 _NAMES: Final[dict[int, Json]] = {REF_COUNT_UNUSED: "UNUSED", REF_COUNT_UNIQUE: "UNIQUE"}

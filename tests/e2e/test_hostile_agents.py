@@ -46,9 +46,7 @@ def serve(twist=lambda number, text: text, ready=None):
         if asked["op"] not in OPS:
             raw(json.dumps({{"out": {{"refused": "unknown"}}}}) + "\\n")
             continue
-        before, memory.events = list(memory.counts), []
-        out = getattr(memory, asked["op"])(**asked["args"])
-        answer = {{"out": out, "slots": memory.slots(before), "ev": memory.events}}
+        answer = memory.answer(asked["op"], asked["args"])
         raw(twist(number, json.dumps(answer) + "\\n"))
         number += 1
 """
@@ -71,6 +69,11 @@ def trace(tmp_path: Path) -> Path:
     path = tmp_path / "four.trace"
     path.write_text(TRACE)
     return path
+
+
+# Becomes a process without our environment, which keeps its command line.
+SLEEP = "import time; time.sleep(300)"
+CLEARED = f"os.execve(sys.executable, [sys.executable, '-c', {SLEEP!r}, __file__], {{}})"
 
 
 def alive(tmp_path: Path) -> list[str]:
@@ -278,6 +281,9 @@ def test_an_agent_that_closes_its_stdin_is_found_out_though_it_lives(
         "os.fork() or os.setsid()",
         "[os.fork() for _ in range(4)]",
         "os.fork() or (os.setsid(), os.fork() and os._exit(0))",
+        # The same with an environment, a session and a process group that say nothing.
+        f"os.fork() or (os.setsid(), os.fork() and os._exit(0), {CLEARED})",
+        f"os.fork() or (os.setsid(), {CLEARED})",
     ],
 )
 def test_what_an_agent_forks_ends_with_it(
@@ -288,6 +294,7 @@ def test_what_an_agent_forks_ends_with_it(
         {fork}
         if os.getpid() != parent:
             time.sleep(300)
+        time.sleep(0.3)  # until they have got away
         serve()
     """)
     done = vmfuzz("replay", trace, "--sut", command)

@@ -4,13 +4,14 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from vmfuzz.campaign import Campaign, run_campaign
-from vmfuzz.comparison import FIELDS, first_difference, is_same
+from vmfuzz.comparison import FIELDS, TRUTHFUL, first_difference, is_same
 from vmfuzz.engines.interface import Plan
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.minimize import minimize
@@ -105,6 +106,67 @@ def test_what_is_unknown_or_empty_does_not_differ_from_nothing() -> None:
 
     assert first_difference(expected, answer, FIELDS) is None
     assert first_difference(expected, answer | {"slots": [[1, "unit", 1]]}, ()) is not None
+
+
+@pytest.mark.parametrize(
+    ("expected", "more"),
+    [
+        ({}, {"slots": None, "ev": None, "mem": None, "rw": None, "pt": None, "va": None}),
+        ({}, {"pt": 0, "va": 4096, "rw": {"r0": 3}}),
+        ({"rw": {"r0": 3}}, {"rw": {"r0": 3, "r1": 4}}),
+        ({"out": {"panic": "range-empty"}}, {"out": {"panic": "range-empty", "line": 7}}),
+    ],
+)
+def test_saying_more_than_was_asked_is_no_difference(
+    expected: dict[str, object], more: dict[str, object]
+) -> None:
+    whole: dict[str, object] = {"out": {"ok": {}}, **expected}
+
+    assert first_difference(whole, {**whole, **more}, FIELDS) is None
+    assert first_difference(whole, {**whole, **more}, ()) is None
+
+
+@pytest.mark.parametrize(
+    ("expected", "other"),
+    [
+        ({"pt": 3}, {"pt": 0}),
+        ({"pt": 3}, {"pt": None}),
+        ({}, {"pt": 1}),
+        ({}, {"pt": False}),
+        ({"va": 4096}, {"va": 0}),
+        ({"rw": {"r0": 3}}, {"rw": {"r1": 3}}),
+        ({"rw": {"r0": 3}}, {"rw": {"r0": 4, "r1": 3}}),
+        ({"rw": {"r0": 3}}, {"rw": []}),
+        ({}, {"ev": [["freed", 0]]}),
+        ({"out": {"panic": "range-empty"}}, {"out": {"panic": "overflow", "line": 7}}),
+        ({"out": {"panic": "range-empty"}}, {"out": {"ok": {}}}),
+        ({}, {"out": {"ok": {}, "panic": "range-empty"}}),
+        ({}, {"out": {"ok": {"frame": 0}}}),
+    ],
+)
+def test_saying_something_else_is_one(
+    expected: dict[str, object], other: dict[str, object]
+) -> None:
+    whole: dict[str, object] = {"out": {"ok": {}}, **expected}
+
+    assert first_difference(whole, {**whole, **other}, FIELDS) is not None
+
+
+def test_ops_whose_answers_have_truth_values_are_known() -> None:
+    def has_any(value: object) -> bool:
+        if isinstance(value, dict):
+            value = list(value.values())
+        return any(map(has_any, value)) if isinstance(value, list) else isinstance(value, bool)
+
+    seen = {
+        step["op"]
+        for name in ("hand_frames", "hand_io", "io", "frames")
+        for vector in islice(read_vectors(ROOT / "corpora" / "vectors" / f"{name}.jsonl.gz"), 60)
+        for step in vector.steps
+        if any(has_any(step.get(name)) for name in FIELDS)
+    }
+
+    assert seen == TRUTHFUL
 
 
 # -- the wire --------------------------------------------------------------------------------------
@@ -248,13 +310,13 @@ for line in sys.stdin:
         memory = Memory(False)
         print(json.dumps(READY), flush=True)
         continue
-    before, memory.events = list(memory.counts), []
     name = asked["op"]
-    out = getattr(memory, name)(**asked["args"]) if name in OPS else None
+    whole = memory.answer(**asked) if name in OPS else {{}}
+    out, slots, ev = whole.get("out"), whole.get("slots", []), whole.get("ev", [])
     answer = {answer}
     print(json.dumps(answer), flush=True)
 """
-WHOLE = '{"out": out or {"refused": "no"}, "slots": memory.slots(before), "ev": memory.events}'
+WHOLE = '{"out": out or {"refused": "no"}, "slots": slots, "ev": ev}'
 
 
 def answering(log: Path, answer: str = WHOLE, ready: str = '{"ready": {"world": WORLD}}') -> str:
@@ -351,7 +413,7 @@ def test_silence_about_a_change_is_a_divergence_for_who_reports_changes(
     agent: Callable[..., LiveSystem], tmp_path: Path
 ) -> None:
     answer = WHOLE.replace(
-        "memory.slots(before)", '[] if asked["op"] == "frame_clone" else memory.slots(before)'
+        '"slots": slots', '"slots": [] if asked["op"] == "frame_clone" else slots'
     )
     answer = f"{{k: v for k, v in {answer}.items() if v}}"
     system = agent(answering(tmp_path / "log", answer, '{"ready": {"world": WORLD, "ops": OPS}}'))
@@ -381,9 +443,9 @@ def test_an_agent_that_cannot_reset_is_started_for_every_trace(
 
 def test_an_agent_may_end_after_a_panic(agent: Callable[..., LiveSystem], tmp_path: Path) -> None:
     body = answering(tmp_path / "log", ready='{"ready": {"world": WORLD}}').replace(
-        "    before, memory", '    if asked["op"].startswith("segment"):\n'
+        "    name = asked", '    if asked["op"].startswith("segment"):\n'
         '        print(json.dumps({"out": {"panic": "range-empty"}}), flush=True)\n'
-        "        sys.exit(101)\n    before, memory",
+        "        sys.exit(101)\n    name = asked",
     )  # fmt: skip
     system = agent(body)
     panics = trace_of(FOUR + "s0 = segment_from_unused(start=0x1000, end=0x1000)\n")

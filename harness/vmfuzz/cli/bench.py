@@ -6,6 +6,7 @@ import rich_click as click
 from rich.table import Table
 
 from vmfuzz.cli.bench_faults import faults
+from vmfuzz.cli.bench_live import live
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note
 
@@ -61,31 +62,4 @@ def speed(rounds: int, as_json: bool) -> int:
     return 0
 
 
-@command.command()
-@click.option("--sut", metavar="'COMMAND ARGS'", required=True, help="The live system to drive.")
-@click.option("--steps", type=click.IntRange(1), default=100_000, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
-def live(sut: str, steps: int, as_json: bool) -> int:
-    """Measure how fast a live system is driven, and which side is the slower one.
-
-    \b
-    vmfuzz bench live --sut ./my-agent
-    """
-    from vmfuzz.bench.live import measure_live
-    from vmfuzz.cli.live import split_command
-    from vmfuzz.sut.system import SECONDS
-
-    rates = measure_live(split_command(sut), SECONDS, steps)
-    if as_json:
-        print_json(asdict(rates))
-        return 0
-    table = Table("what", "steps per second", box=None, pad_edge=False)
-    table.columns[1].justify = "right"
-    table.add_row("wall time", f"{rates.wall:,.0f}")
-    table.add_row("the harness alone, of its own time", f"{rates.harness:,.0f}")
-    table.add_row("the agent alone, of its own time", f"{rates.agent:,.0f}")
-    console = result_console()
-    console.print(table)
-    if rates.findings:
-        note("the run ended at a finding; `vmfuzz fuzz --sut` shows it")
-    return 0
+command.add_command(live)

@@ -4,6 +4,7 @@ The model predicts as it generates, a whole trace is sent at once, and its answe
 the next one is ready to be sent; so both sides work at the same time.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from random import Random
 from time import monotonic
@@ -18,6 +19,7 @@ from vmfuzz.sut.verdict import Verdict
 from vmfuzz.swarm import BATCH, MAX_TRACE, SwarmConfig
 from vmfuzz.trace import Step, Trace
 from vmstore.ops import DECLARATIONS
+from vmstore.outcome import OK, Outcome
 
 
 class LiveEngine:
@@ -94,13 +96,19 @@ def _wanted(plan: Plan, progress: Progress, pending: Script | None, started: flo
     return max(0, plan.steps - progress.steps - (len(pending.ops) if pending is not None else 0))
 
 
+def _word(outcome: Outcome) -> str:
+    return "ok" if outcome is OK else outcome_word(outcome)
+
+
 def _count(progress: Progress, script: Script, verdict: Verdict) -> None:
     progress.traces += 1
     progress.steps += verdict.agreed
     tally = progress.tally
-    for op, outcome in zip(script.ops[: verdict.agreed], script.outcomes, strict=False):
-        key = (DECLARATIONS[op.__class__].name, outcome_word(outcome))
-        tally[key] = tally.get(key, 0) + 1
+    done = verdict.agreed
+    pairs = zip(map(type, script.ops[:done]), map(_word, script.outcomes[:done]), strict=True)
+    for (kind, word), amount in Counter(pairs).items():
+        key = (DECLARATIONS[kind].name, word)
+        tally[key] = tally.get(key, 0) + amount
     if verdict.refused is not None or verdict.finding is not None:
         if verdict.agreed < len(script.ops):
             name = DECLARATIONS[type(script.ops[verdict.agreed])].name

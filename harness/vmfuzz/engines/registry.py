@@ -27,7 +27,10 @@ def engine(name: str, *, is_live: bool = False) -> Engine:
 
         return LiveEngine()
     if name in EVERY_ENGINE and is_live:
-        raise VmfuzzError(f"--engine {name}: a live system is driven by the swarm engine only")
+        raise VmfuzzError(
+            f"--engine {name}: a live system is driven by the swarm engine only;"
+            " with --sut leave --engine out"
+        )
     if name == "swarm":
         from vmfuzz.engines.swarm_engine import SwarmEngine
 

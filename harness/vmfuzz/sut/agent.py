@@ -1,11 +1,12 @@
 """A conversation with an agent: a fresh world for every trace, a new process after a failure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
 from vmfuzz.errors import VmfuzzError, shown
-from vmfuzz.sut.answers import Ready, read_all, read_answer, read_object, read_ready
+from vmfuzz.sut.answers import Ready, read_answer, read_answers, read_object, read_ready
 from vmfuzz.sut.channel import Channel
 from vmfuzz.sut.failure import AgentFailure
 from vmfuzz.sut.wire import RESET
@@ -45,6 +46,7 @@ class Agent:
         self.known: Ready | None = None
         self.greeting = b""
         self.asked: list[str] = []
+        self.expected: Sequence[dict[str, Json] | None] = []
         self.failed: Playback | None = None
 
     @property
@@ -63,12 +65,19 @@ class Agent:
             text = f"--sut: the agent {failure.text} before it was ready"
             raise VmfuzzError(text + _said(words)) from None
 
-    def send(self, lines: list[bytes], names: list[str]) -> None:
+    def send(
+        self,
+        lines: list[bytes],
+        names: list[str],
+        expected: Sequence[dict[str, Json] | None] | None = None,
+    ) -> None:
         """Ask for the ops of a whole trace in a fresh world; `collect` takes the answers.
 
+        Answers that are the same as in `expected` are those very objects.
         Requires: nothing is left to collect.
         """
         self.asked, self.failed = names, None
+        self.expected = expected if expected is not None else [None] * len(names)
         try:
             channel = self._freshen()
         except AgentFailure as failure:
@@ -84,20 +93,15 @@ class Agent:
             return self.failed
         assert self.channel is not None
         lines: list[bytes] = []
-        broken: AgentFailure | None = None
-        take, seconds, append = self.channel.take, self.seconds, lines.append
+        gone: AgentFailure | None = None
+        take, seconds = self.channel.take_some, self.seconds
         try:
-            for _ in self.asked:
-                append(take(seconds))
+            while len(lines) < len(self.asked):
+                lines += take(len(self.asked) - len(lines), seconds)
         except AgentFailure as failure:
-            broken = failure
-        values = read_all(lines) or [None] * len(lines)
-        answers: list[dict[str, Json]] = []
-        try:
-            for line, name, value in zip(lines, self.asked, values, strict=False):
-                answers.append(read_answer(line, name, value))
-        except AgentFailure as failure:
-            broken = failure
+            gone = failure
+        answers, wrong = read_answers(lines, self.asked, self.expected)
+        broken = wrong or gone
         if broken is not None:
             return Playback(answers, broken, self.close())
         return self._reset_done(answers)

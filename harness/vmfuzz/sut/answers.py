@@ -1,10 +1,11 @@
 """What an agent says, read with suspicion: `ready` lines and step objects."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from vmfuzz.comparison import OPTIONAL
+from vmfuzz.comparison import OPTIONAL, TRUTHFUL, is_same
 from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.sut.channel import brief
 from vmfuzz.sut.failure import AgentFailure
@@ -73,13 +74,51 @@ def read_all(lines: list[bytes]) -> list[Json] | None:
     Whoever gets None reads the lines one by one. Each line begins and ends like an object, so that
     two lines cannot make one.
     """
-    if not all(line.startswith(b"{") and line.endswith(b"}") for line in lines):
+    text = b"\n".join(lines)
+    if not (text.startswith(b"{") and text.endswith(b"}")):
+        return None
+    if text.count(b"}\n{") != len(lines) - 1:
         return None
     try:
-        values, _ = _DECODER.raw_decode((b"[" + b",".join(lines) + b"]").decode())
+        values, _ = _DECODER.raw_decode((b"[" + text.replace(b"}\n{", b"},{") + b"]").decode())
     except (RecursionError, ValueError):
         return None
     return values if len(values) == len(lines) else None
+
+
+def read_answers(
+    lines: list[bytes], names: list[str], expected: Sequence[dict[str, Json] | None]
+) -> tuple[list[dict[str, Json]], AgentFailure | None]:
+    """Return the answers to the ops called `names`, and what is wrong with the line after them.
+
+    An answer that is the same as the expected one, types included, is that very object: whoever
+    judges it need not look at it again. Most are, so that all else is done for the others only.
+    """
+    values = read_all(lines) or [None] * len(lines)
+    answers: list[dict[str, Json]] = []
+    try:
+        for line, name, value, wanted in zip(lines, names, values, expected, strict=False):
+            if value.__class__ is dict and "op" in value and value["op"] == name:
+                del value["op"]  # repeated, with the arguments, for whoever reads along
+                value.pop("args", None)
+            same = value
+            if value != wanted and value.__class__ is dict:  # an empty list says nothing
+                same = {key: said for key, said in value.items() if said != []}
+            if same == wanted is not None and (_is_wordless(line, name) or is_same(same, wanted)):
+                answers.append(wanted)
+            else:
+                answers.append(read_answer(line, name, value))
+    except AgentFailure as failure:
+        return answers, failure
+    return answers, None
+
+
+def _is_wordless(line: bytes, name: str) -> bool:
+    """Return whether neither the line nor the answer to this op can have truth values.
+
+    Then equal means the same: 1 equals true, and no other value of another type.
+    """
+    return name not in TRUTHFUL and b"true" not in line and b"false" not in line
 
 
 def read_answer(line: bytes, name: str, known: Json = None) -> dict[str, Json]:

@@ -69,6 +69,19 @@ class Channel:
         self.awaited -= 1
         return self.lines.popleft()
 
+    def take_some(self, most: int, seconds: float) -> list[bytes]:
+        """Return the lines that have come, at least one and at most so many; else as `take`."""
+        if not self.lines:
+            self._fill(monotonic() + seconds, seconds)
+        lines = self.lines
+        if len(lines) <= most:
+            taken = list(lines)
+            lines.clear()
+        else:
+            taken = [lines.popleft() for _ in range(most)]
+        self.awaited -= len(taken)
+        return taken
+
     def _fill(self, deadline: float, seconds: float) -> None:
         """Serve the pipes until a line is complete."""
         while not self.lines:
@@ -126,7 +139,11 @@ class Channel:
             self.has_ended = True
             self.poll.unregister(self.stdout)
             return
-        *lines, self.partial = (self.partial + chunk).split(b"\n")
+        chunk = self.partial + chunk
+        *lines, self.partial = chunk.split(b"\n")
+        if len(chunk) <= MAX_LINE and len(self.lines) + len(lines) <= self.awaited:
+            self.lines += lines
+            return
         for line in lines:
             if len(line) > MAX_LINE:
                 self._break(f"sent a line of more than {MAX_LINE >> 20} MiB")

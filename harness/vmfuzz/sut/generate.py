@@ -41,9 +41,7 @@ def families_of(system: LiveSystem, wanted: tuple[str, ...] = FAMILIES) -> tuple
 
     Errors: VmfuzzError if it knows no op to start from.
     """
-    if not _spoken(_STARTS, system):
-        needed = ", ".join(plan.name for plan in _STARTS)
-        raise VmfuzzError(f"--sut: the agent takes no op that a trace can start with: {needed}")
+    _starts(system)
     return (
         tuple(name for name in wanted if any(map(system.vocabulary.speaks, _ROOTS[name]))) or wanted
     )
@@ -52,6 +50,15 @@ def families_of(system: LiveSystem, wanted: tuple[str, ...] = FAMILIES) -> tuple
 def live_config(rng: Random, system: LiveSystem, wanted: tuple[str, ...]) -> SwarmConfig:
     """Return what the traces of one batch have in common."""
     return SwarmConfig(rng, system.world, families_of(system, wanted))
+
+
+def _starts(system: LiveSystem) -> list[OpPlan]:
+    """Return what a trace can start with. Errors: VmfuzzError if the agent takes nothing of it."""
+    starts = _spoken(_STARTS, system)
+    if not starts:
+        needed = ", ".join(plan.name for plan in _STARTS)
+        raise VmfuzzError(f"--sut: the agent takes no op that a trace can start with: {needed}")
+    return starts
 
 
 def _spoken(plans: Iterable[OpPlan], system: LiveSystem) -> list[OpPlan]:
@@ -73,7 +80,7 @@ class LiveTrace(SwarmTrace):
         self.observer = Observer(rng, prediction)
         self.spoken = system.vocabulary.spoken
         self.plans = _spoken(config.plans, system) or _spoken(PLANS, system)
-        known = _spoken(_STARTS, system)
+        known = _starts(system)
         self.claims = [plan for plan in known if plan.name in SOURCES] or known
         self.prelude = _prelude(rng, system, config.world)
         self.syncs = any(isinstance(op, HostRcuMode) for op in self.prelude)
@@ -99,10 +106,11 @@ class LiveTrace(SwarmTrace):
 
     def _step(self, op: Op) -> bool:
         """Predict one op; return whether it is sent."""
-        prediction = self.prediction
-        if prediction.is_over or NAMES[op.__class__] not in self.spoken:
+        prediction, kind = self.prediction, op.__class__
+        if prediction.is_over or NAMES[kind] not in self.spoken:
             return False
-        self.observer.before(op)
+        if kind in WATCHED:
+            self.observer.before(op)
         is_sent = prediction.step(op, len(prediction.sent)) is None
         self.settle(op)
         return is_sent
@@ -114,7 +122,9 @@ class LiveTrace(SwarmTrace):
             handle = destination(op)
             if handle in self.live[kind]:
                 self.pools[kind].append(handle)
-            self.next_ids[kind] = made.get(KINDS[kind], 0)
+                self.next_ids[kind] = handle + 1
+            else:
+                self.next_ids[kind] = made.get(KINDS[kind], 0)
 
     def _hook(self) -> Op | None:
         if self.syncs and self.draw() * _SYNC < 256:

@@ -3,7 +3,8 @@
 A script is what is sent of a trace: its steps that can run, with the answers that the model gives.
 Not sent is what has no counterpart on the other side: calls that the borrow checker, the type
 checker or the recorded programs' driver would not let through, copies that are left unspecified,
-searches that never end, and the known defects of upstream, which ends the script.
+searches that never end, and the known defects of upstream, which end the script unless it shows
+beforehand that they would be reached.
 """
 
 from collections.abc import Callable, Container
@@ -21,13 +22,14 @@ from vmfuzz.sut.wire import ENCODERS, wire_name
 from vmfuzz.trace import Trace
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Declaration, Op
+from vmstore.ops.segment import SegmentDowncast, SegmentToUsegment
 from vmstore.outcome import Diverges, Err, Ok, Outcome
 from vmstore.world import World
 
 Json = Any  # any JSON value
 
 NAMES: Final = {op: wire_name(declaration) for op, declaration in DECLARATIONS.items()}
-
+_CONVERSIONS: Final = frozenset({SegmentDowncast, SegmentToUsegment})
 
 Sent = tuple[Op, int, dict[str, Json], Outcome]  # op, its position, answer, outcome
 
@@ -43,10 +45,14 @@ class Script:
     __slots__ = ("expected", "finding", "lines", "names", "ops", "outcomes", "positions", "session")
 
     def __init__(self, sent: list[Sent], finding: Finding | None, session: Session | None) -> None:
-        self.ops = [op for op, _, _, _ in sent]
-        self.positions = [position for _, position, _, _ in sent]
-        self.expected = [recorded for _, _, recorded, _ in sent]
-        self.outcomes = [outcome for _, _, _, outcome in sent]
+        self.ops: list[Op] = []
+        self.positions: list[int] = []
+        self.expected: list[dict[str, Json]] = []
+        self.outcomes: list[Outcome] = []
+        if sent:
+            self.ops, self.positions, self.expected, self.outcomes = map(
+                list, zip(*sent, strict=True)
+            )
         self.lines = [ENCODERS[op.__class__](op) for op in self.ops]
         self.names = [NAMES[op.__class__] for op in self.ops]
         self.finding = finding
@@ -60,7 +66,7 @@ class Prediction:
     known defect was reached, which `end` then names.
     """
 
-    __slots__ = ("end", "finding", "io", "recorder", "sent", "session")
+    __slots__ = ("end", "finding", "io", "is_over", "recorder", "sent", "session")
 
     def __init__(
         self, world: World, faults: Faults, checks: frozenset[str], *, strict: bool = False
@@ -71,15 +77,13 @@ class Prediction:
         self.sent: list[Sent] = []
         self.finding: Finding | None = None
         self.end = ""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more can be sent."""
-        return self.session.is_over or bool(self.end)
+        self.is_over = False
 
     def step(self, op: Op, position: int) -> str | None:
         """Run one op; return why it is not sent, or None. Requires: its handles are live."""
         io, session = self.io, self.session
+        if op.__class__ in _CONVERSIONS and self._is_empty(op):
+            return "a known upstream defect would be reached: empty-segment-reads-foreign-frame"
         if io.readers or io.writers:
             reason = obstacle(io, op)
             if reason is not None:
@@ -88,19 +92,28 @@ class Prediction:
         outcome = session.outcome
         assert outcome is not None
         recorded = self.recorder.record(op, outcome)
+        self.is_over = session.is_over
         if session.quirks:
-            self.end = f"a known upstream defect was reached: {', '.join(session.quirks)}"
-            return self.end
+            return self._end(f"a known upstream defect was reached: {', '.join(session.quirks)}")
         shape = outcome.__class__
         if shape is not Ok:
             if isinstance(outcome, Err) and is_driver_error(op, outcome):
                 return f"the caller's compiler or driver refuses it ({outcome.variant})"
             if shape is Diverges:
-                self.end = "it would never end"
-                return self.end
+                return self._end("it would never end")
         self.sent.append((op, position, recorded, outcome))
         self.finding = finding
         return None
+
+    def _is_empty(self, op: Op) -> bool:
+        assert isinstance(op, SegmentDowncast | SegmentToUsegment)
+        start, end = self.session.view.store.segments[op.segment]
+        return start == end
+
+    def _end(self, reason: str) -> str:
+        """Send nothing more; return why."""
+        self.end, self.is_over = reason, True
+        return reason
 
     def finish(self) -> Script:
         """Check the model's final state and return the script."""

@@ -81,4 +81,4 @@ class Reported:
             script = self.predict(trace)
             if script.lines:
                 for answer in self.agent.play(script.lines, script.names).answers:
-                    yield from answer.keys() & set(OPTIONAL)
+                    yield from (name for name in OPTIONAL if answer.get(name) is not None)

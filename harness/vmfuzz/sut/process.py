@@ -1,8 +1,11 @@
 """The agent's process: started in a group of its own, and ended with everything it started.
 
 An agent that forks must not outlive the run: its process group is killed. What left the group
-becomes our child once its parent is gone, because on Linux this process adopts orphans, and is
-known by a variable in its environment.
+becomes our child once its parent is gone, because on Linux this process adopts orphans. It is known
+by a variable in its environment, or, if it has cleared that, by being a child that nobody here
+started: it has left our session, which only a descendant of an agent does, and is younger than the
+agent. That is sure only where no other agent runs; so the last one to stop cleans up. Elsewhere
+than on Linux the group is all that is killed.
 """
 
 import ctypes
@@ -24,6 +27,8 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _ROUNDS: Final = 50  # of killing what those killed before have left behind
 _NUMBERS: Final = count(1)
+_RUNNING: Final[list["AgentProcess"]] = []  # in the order of their start
+_START_FIELD: Final = 19  # of /proc/PID/stat, counted from behind the name
 
 
 class AgentProcess:
@@ -53,6 +58,9 @@ class AgentProcess:
             raise VmfuzzError(f"--sut: {shown(command[0])!r}: cannot start: {problem}") from None
         except ValueError as error:  # a null byte
             raise VmfuzzError(f"--sut: {shown(command[0])!r}: cannot start: {error}") from None
+        # Orphans of agents that stopped while others ran are left to the last one.
+        self.since: int = _RUNNING[0].since if _RUNNING else _started(self.popen.pid)
+        _RUNNING.append(self)
 
     def wait(self, seconds: float) -> int | None:
         """Return the exit code, negative for a signal, or None if it still runs after that long."""
@@ -69,6 +77,8 @@ class AgentProcess:
         with suppress(ChildProcessError):
             while True:  # members of the group that have become our children
                 os.waitpid(-group, 0)
+        if self in _RUNNING:
+            _RUNNING.remove(self)
         self._end_orphans()
         return code
 
@@ -85,11 +95,11 @@ class AgentProcess:
                     os.waitpid(pid, 0)
 
     def _is_ours(self, pid: int) -> bool:
-        try:
+        with suppress(OSError):
             environment = Path(f"/proc/{pid}/environ").read_bytes()
-        except OSError:
-            return False
-        return self.mark in environment.split(b"\0")
+            if self.mark in environment.split(b"\0"):
+                return True
+        return not _RUNNING and _has_left(pid) and _started(pid) >= self.since
 
 
 def ending(code: int) -> str:
@@ -117,3 +127,20 @@ def _children() -> list[int]:
     except OSError:
         return []
     return [int(word) for word in text.split()]
+
+
+def _has_left(pid: int) -> bool:
+    """Return whether a process is of another session than ours."""
+    try:
+        return os.getsid(pid) != os.getsid(0)
+    except OSError:
+        return False
+
+
+def _started(pid: int) -> int:
+    """Return when a process started. Units: clock ticks since boot; 0 where that is not known."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0
+    return int(text.rpartition(")")[2].split()[_START_FIELD])

@@ -25,7 +25,7 @@ def serve(world: World, faults: tuple[str, ...], source: int, sink: int) -> None
     Effect: answers are written once no complete line waits any more, so that whoever pipelines a
     whole trace gets its answers together, and whoever asks one op at a time gets each at once.
     """
-    model = _Model(world, Faults.of(faults))
+    model = Model(world, Faults.of(faults))
     _write(sink, [model.greeting])
     rest = b""
     while chunk := os.read(source, _CHUNK):
@@ -49,7 +49,7 @@ def _refusal(reason: str) -> Json:
     return {"out": {"refused": reason}}
 
 
-class _Model:
+class Model:
     """The world that is being served."""
 
     def __init__(self, world: World, faults: Faults) -> None:

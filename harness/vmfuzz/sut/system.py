@@ -179,7 +179,7 @@ class LiveSystem:
     def begin(self, script: Script) -> None:
         """Send a script; `finish` judges its answers. Requires: nothing else is under way."""
         if script.lines:
-            self.agent.send(script.lines, script.names)
+            self.agent.send(script.lines, script.names, script.expected)
 
     def finish(self, script: Script, checks: frozenset[str] = frozenset(CHECKS)) -> Verdict:
         """Judge the answers to the script that was sent."""

@@ -50,11 +50,14 @@ def judge(
     `session_after` returns the model after so many steps of the script; `reported` holds the
     optional fields that the agent gives, and is asked only when one is missing.
     """
+    expected = script.expected
     for at, answer in enumerate(played.answers):
+        if answer is expected[at]:  # as the reader has seen already
+            continue
         out = answer["out"]
         if "refused" in out:
             return Verdict(at, refused=shown(out["refused"])[:_SHOWN])
-        difference = first_difference(script.expected[at], answer, reported)
+        difference = first_difference(expected[at], answer, reported)
         if difference is not None:
             answers = played.answers[: at + 1]
             broken = broken_clauses(session_after(at + 1), reported_counts(answers))
