@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 from rich.table import Table
 
+from vmfuzz.cli import mutants
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.options import Duration, FilePath, check_faults
 from vmfuzz.cli.output import print_json, result_console
@@ -32,6 +33,9 @@ _TEXTS = {
 @click.group("bench")
 def command() -> None:
     """Measure speed, and what the engines find."""
+
+
+command.add_command(mutants.command)
 
 
 @command.command()

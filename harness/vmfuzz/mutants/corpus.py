@@ -1,0 +1,57 @@
+"""The regression corpus as a test of mutants: its traces without the bugs that they name."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Final
+
+from vmfuzz.errors import VmfuzzError
+from vmfuzz.mutants.catalogue import MODELS
+from vmfuzz.trace import Step, Trace
+from vmfuzz.trace_file import load
+
+CORPORA: Final = MODELS.parents[1] / "corpora"  # of a checkout; an installation has none
+_FOLDERS: Final = ("regressions", "seeds")
+
+Defects = tuple[tuple[str, str], ...]  # trace and signature, where the strict model ends in a quirk
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A trace that the clean model runs without a finding."""
+
+    name: str
+    trace: Trace
+
+
+@cache
+def read_corpus() -> tuple[Case, ...]:
+    """Return the traces of the checkout's corpus, none where there is no checkout."""
+    cases = []
+    for folder in _FOLDERS:
+        for path in sorted((CORPORA / folder).glob("*.trace")):
+            trace = load(path)
+            if trace.faults:  # what was recorded then is the bug's outcome
+                steps = [Step(step.op) for step in trace.steps]
+                trace = replace(trace, faults=(), expect=(), steps=steps)
+            cases.append(Case(f"{folder}/{path.name}", trace))
+    return tuple(cases)
+
+
+def known_defects() -> Defects:
+    """Return which traces meet a known defect of the modelled system, and as what.
+
+    A mutant that no longer meets it is noticed. Requires: nothing is mutated here.
+    Errors: VmfuzzError when a trace has a finding: then mutants cannot be judged by it.
+    """
+    from vmfuzz.runner import run
+
+    found = []
+    for case in read_corpus():
+        usual = run(case.trace)
+        if usual.finding is not None:
+            problem = f"{case.name}: the unmutated model has {usual.finding.signature}"
+            raise VmfuzzError(f"{problem}; mutants are judged against a clean one")
+        if usual.quirks:
+            strict = run(case.trace, strict=True).finding
+            found.append((case.name, strict.signature if strict is not None else ""))
+    return tuple(found)
