@@ -16,7 +16,7 @@ from typing import Final
 from vmfuzz.errors import HarnessError
 from vmfuzz.mutants import loader
 from vmfuzz.mutants.catalogue import MODELS, find
-from vmfuzz.mutants.corpus import read_corpus
+from vmfuzz.mutants.corpus import read_corpus, read_recorded
 from vmfuzz.mutants.trial import Trial, run_trial
 from vmfuzz.mutants.verdict import Verdict, decode, encode
 
@@ -44,6 +44,7 @@ def prepare() -> None:
     for name in _PRELOADED:
         import_module(name)
     read_corpus()
+    read_recorded()
     early = sorted(name for name in sys.modules if name.startswith(_MUTATED))
     if early:
         raise HarnessError(f"{early[0]} was imported before it could be mutated")

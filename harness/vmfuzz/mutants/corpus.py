@@ -1,16 +1,20 @@
-"""The regression corpus as a test of mutants: its traces without the bugs that they name."""
+"""What mutants are tried on first: the corpus without the bugs that it names, and recordings."""
 
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 from typing import Final
 
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.mutants.catalogue import MODELS
 from vmfuzz.trace import Step, Trace
 from vmfuzz.trace_file import load
+from vmfuzz.vectors import Vector, read_vectors
 
 CORPORA: Final = MODELS.parents[1] / "corpora"  # of a checkout; an installation has none
 _FOLDERS: Final = ("regressions", "seeds")
+_MOST_RECORDED: Final = 200  # traces of a file written by hand; they are short
+_RANDOM_RECORDED: Final = 12  # traces of any other file, which has hundreds of long ones
 
 Defects = tuple[tuple[str, str], ...]  # trace and signature, where the strict model ends in a quirk
 
@@ -35,6 +39,16 @@ def read_corpus() -> tuple[Case, ...]:
                 trace = replace(trace, faults=(), expect=(), steps=steps)
             cases.append(Case(f"{folder}/{path.name}", trace))
     return tuple(cases)
+
+
+@cache
+def read_recorded() -> tuple[Vector, ...]:
+    """Return the first recorded traces of each file of the checkout, the hand-written ones all."""
+    traces: list[Vector] = []
+    for path in sorted((CORPORA / "vectors").glob("*.jsonl.gz")):
+        amount = _MOST_RECORDED if path.name.startswith("hand") else _RANDOM_RECORDED
+        traces += islice(read_vectors(path), amount)
+    return tuple(traces)
 
 
 def known_defects() -> Defects:

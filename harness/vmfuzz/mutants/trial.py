@@ -1,4 +1,4 @@
-"""One mutant's trial: the regression corpus, then the swarm until time is up.
+"""One mutant's trial: the corpus, recordings of the real code, then the swarm until time is up.
 
 The swarm alternates between the default system and those that differ from it in a profile or in
 one variant, because the mutated code describes them all.
@@ -13,7 +13,7 @@ from time import process_time
 from types import FrameType
 from typing import Final
 
-from vmfuzz.mutants.corpus import Defects, read_corpus
+from vmfuzz.mutants.corpus import CORPORA, Defects, read_corpus, read_recorded
 from vmfuzz.mutants.verdict import Fate, Stage, Verdict, shortened
 from vmstore.variants import PROFILES, VARIANTS
 from vmstore.world import World
@@ -96,6 +96,10 @@ def _noticed(trial: Trial, course: _Course, deadline: float) -> str:
     found = _replay(dict(trial.defects), course)
     if found:
         return found
+    course.stage = "recordings"
+    found = _compare(course)
+    if found:
+        return found
     course.stage, course.trace = "swarm", ""
     return _swarm(trial.rng_seed, course, deadline)
 
@@ -114,6 +118,19 @@ def _replay(defects: dict[str, str], course: _Course) -> str:
                 found = strict.signature if strict is not None else ""
                 if found != defects[case.name]:
                     return f"{found or 'nothing'} instead of {defects[case.name] or 'nothing'}"
+    return ""
+
+
+def _compare(course: _Course) -> str:
+    """Return the first field in which the mutant differs from a recording, empty for none."""
+    from vmfuzz.conformance import FileReport, check_vector
+
+    for vector in read_recorded():
+        course.trace = vector.id
+        with _bounded():
+            mismatches = check_vector(vector, FileReport(CORPORA))
+        if mismatches:
+            return f"{mismatches[0].field} of {mismatches[0].op}"
     return ""
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Final, Literal, get_args
 
 Fate = Literal["killed", "survived", "timed out", "equivalent"]
-Stage = Literal["import", "corpus", "swarm", ""]
+Stage = Literal["import", "corpus", "recordings", "swarm", ""]
 _LONGEST: Final = 300  # characters of what a mutant died of
 
 
@@ -13,8 +13,8 @@ _LONGEST: Final = 300  # characters of what a mutant died of
 class Verdict:
     """The fate of one mutant.
 
-    `stage` is where it was noticed, `what` the signature of the finding or the exception, after
-    `trace` of the corpus if that was it; for an equivalent one `what` is the argument.
+    `stage` is where it was noticed, `what` the signature of the finding or the exception, `trace`
+    the one of the corpus or the recordings; for an equivalent one `what` is the argument.
     Units: `seconds` of CPU time, the import included; `steps` executed by the swarm.
     """
 
