@@ -21,11 +21,13 @@ IMPORTERS = {
     "rich": ("cli/", "report/"),
 }
 AGENTS = ("sut/agent.py", "sut/channel.py")  # time limits of a live system
-CLOCKS = ("engines/", "bench/", "cli/", "campaign.py", "atheris_child.py", *AGENTS)
+CLOCKS = ("engines/", "bench/", "mutants/", "cli/", "campaign.py", "atheris_child.py", *AGENTS)
 # Low layers import no engine and no command; the interface is data, and crashes store it.
 UPPER_LAYERS = {
-    "vmfuzz.engines": ("engines/", "bench/", "cli/", "campaign.py"),
-    "vmfuzz.engines.interface": ("engines/", "bench/", "cli/", "campaign.py", "crashes.py"),
+    "vmfuzz.engines": ("engines/", "bench/", "mutants/", "cli/", "campaign.py"),
+    "vmfuzz.engines.interface": (
+        *("engines/", "bench/", "mutants/", "cli/", "campaign.py", "crashes.py"),
+    ),
     "vmfuzz.cli": ("cli/", "__main__.py"),
 }
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
