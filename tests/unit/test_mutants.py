@@ -95,7 +95,7 @@ def test_a_tree_counts_bytes_and_a_text_characters() -> None:
 def left(code: str) -> list[str]:
     """Return the calls of `code` that planted bugs do not own."""
     tree = ast.parse(code)
-    dead = unreachable(tree)
+    dead = unreachable(tree, set())
     return [
         ast.unparse(node)
         for node in ast.walk(tree)
@@ -115,6 +115,9 @@ def left(code: str) -> list[str]:
         ("faults = m.faults\nif faults.x: a()", []),
         ("faults, d = m.faults, a()\nif faults.x: b()", ["a()"]),
         ("flag = m.faults.x\nif flag: a()", []),
+        ("if a():\n  if m.faults.x: b()", []),
+        ("if not m.faults.x: raise a()\nb()", ["a()"]),
+        ("c = a() if m.faults.x else None\nif c is not None: b()", []),
         ("if m.asserts: a()", ["a()"]),
     ],
 )
@@ -128,6 +131,13 @@ def test_a_function_that_only_planted_bugs_call_is_left_alone() -> None:
     code = "def f(m):\n if m.faults.x: _g()\ndef _g(): _h()\ndef _h(): a()\n"
 
     assert left(code) == []
+
+
+def test_a_constant_that_only_planted_bugs_use_is_left_alone() -> None:
+    tree = ast.parse("A: int = 1\nB: int = 2\ndef f(m):\n if m.faults.x: g(A, B)\n")
+    dead = unreachable(tree, {"B"})
+
+    assert [node in dead for node in tree.body] == [True, False, False]
 
 
 @pytest.mark.parametrize("module", modules())

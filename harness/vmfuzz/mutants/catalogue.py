@@ -1,6 +1,7 @@
 """Every mutant of the exec layer, under an id that stays as long as its line does."""
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ def mutants_of(module: str) -> tuple[Mutant, ...]:
     numbers: Counter[str] = Counter()
     equal: Counter[tuple[str, str, str]] = Counter()
     found = []
-    skipped = unreachable(source.tree)
+    skipped = unreachable(source.tree, _used_outside(module))
     for function, node in _nodes(source.tree, "", ""):
         if node in skipped:
             continue
@@ -105,6 +106,17 @@ def mutants_of(module: str) -> tuple[Mutant, ...]:
                 numbers[prefix] += 1
                 found.append(Mutant(id, module, operator, context, start, end, text))
     return tuple(found)
+
+
+def _used_outside(module: str) -> set[str]:
+    """Return every word of the model's other modules: what may be used of this one."""
+    others = (path for path in sorted(MODELS.rglob("*.py")) if path != MODELS / module)
+    return {word for path in others for word in _words(path)}
+
+
+@cache
+def _words(path: Path) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", path.read_text(encoding="utf-8")))
 
 
 def _normalized(node: ast.AST) -> str:
