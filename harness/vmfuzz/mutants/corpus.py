@@ -16,7 +16,7 @@ _FOLDERS: Final = ("regressions", "seeds")
 _MOST_RECORDED: Final = 200  # traces of a file written by hand; they are short
 _RANDOM_RECORDED: Final = 12  # traces of any other file, which has hundreds of long ones
 
-Defects = tuple[tuple[str, str], ...]  # trace and signature, where the strict model ends in a quirk
+Defects = tuple[tuple[str, tuple[str, ...]], ...]  # trace, ids of the quirks that it meets
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +52,19 @@ def read_recorded() -> tuple[Vector, ...]:
 
 
 def known_defects() -> Defects:
-    """Return which traces meet a known defect of the modelled system, and as what.
+    """Return which traces meet known defects of the modelled system.
 
-    A mutant that no longer meets it is noticed. Requires: nothing is mutated here.
+    A mutant that meets others, or none, is noticed. Requires: nothing is mutated here.
     Errors: VmfuzzError when a trace has a finding: then mutants cannot be judged by it.
     """
     from vmfuzz.runner import run
 
     found = []
     for case in read_corpus():
-        usual = run(case.trace)
-        if usual.finding is not None:
-            problem = f"{case.name}: the unmutated model has {usual.finding.signature}"
+        done = run(case.trace)
+        if done.finding is not None:
+            problem = f"{case.name}: the unmutated model has {done.finding.signature}"
             raise VmfuzzError(f"{problem}; mutants are judged against a clean one")
-        if usual.quirks:
-            strict = run(case.trace, strict=True).finding
-            found.append((case.name, strict.signature if strict is not None else ""))
+        if done.quirks:
+            found.append((case.name, tuple(sorted(done.quirks))))
     return tuple(found)

@@ -104,20 +104,19 @@ def _noticed(trial: Trial, course: _Course, deadline: float) -> str:
     return _swarm(trial.rng_seed, course, deadline)
 
 
-def _replay(defects: dict[str, str], course: _Course) -> str:
+def _replay(defects: dict[str, tuple[str, ...]], course: _Course) -> str:
+    """Return the first finding of the corpus, or difference in known defects; empty for none."""
     from vmfuzz.runner import run
 
     for case in read_corpus():
         course.trace = case.name
         with _bounded():
-            finding = run(case.trace).finding
-            if finding is not None:
-                return finding.signature
-            if case.name in defects:
-                strict = run(case.trace, strict=True).finding
-                found = strict.signature if strict is not None else ""
-                if found != defects[case.name]:
-                    return f"{found or 'nothing'} instead of {defects[case.name] or 'nothing'}"
+            done = run(case.trace)
+        if done.finding is not None:
+            return done.finding.signature
+        met, expected = sorted(done.quirks), sorted(defects.get(case.name, ()))
+        if met != expected:
+            return f"quirks {', '.join(met) or 'none'} instead of {', '.join(expected) or 'none'}"
     return ""
 
 
