@@ -61,6 +61,7 @@ def mutated(operator: str, code: str, *, returns: str = "") -> list[str]:
         ("statement", "raise E", ["pass"]),
         ("argument-swap", "f(m, a, b)", ["f(m, b, a)"]),
         ("argument-swap", "f(a, a)", []),
+        ("argument-swap", "min(a, b)", []),
         ("argument-swap", "f(a,\n  b)", ["f(b,\n  a)"]),
     ],
 )

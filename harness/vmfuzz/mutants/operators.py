@@ -81,6 +81,9 @@ _ARITHMETIC: Final[dict[type[ast.operator], tuple[str, str]]] = {
 }
 
 
+_COMMUTATIVE: Final = {"min", "max", "m.add"}
+
+
 def compare(source: Source, node: ast.AST) -> Iterator[tuple[int, int, str]]:
     """Move a comparison's boundary, or turn it round."""
     if not isinstance(node, ast.Compare):
@@ -169,8 +172,11 @@ def statement(source: Source, node: ast.AST) -> Iterator[tuple[int, int, str]]:
 
 
 def argument_swap(source: Source, node: ast.AST) -> Iterator[tuple[int, int, str]]:
-    """Exchange two neighbouring arguments; the machine, which every call has first, stays."""
-    if not isinstance(node, ast.Call):
+    """Exchange two neighbouring arguments, where the order has a meaning.
+
+    The machine, which every call has first, stays.
+    """
+    if not isinstance(node, ast.Call) or ast.unparse(node.func) in _COMMUTATIVE:
         return
     for left, right in zip(node.args, node.args[1:], strict=False):
         one, other = source.of(left), source.of(right)
