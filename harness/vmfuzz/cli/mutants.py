@@ -121,7 +121,7 @@ def _show(console: Console, score: "Score", verdicts: "list[Verdict]") -> None:
     stages = Counter(v.stage or "process" for v in verdicts if v.fate == "killed")
     by = ", ".join(f"{stage} {amount}" for stage, amount in sorted(stages.items()))
     console.print(
-        f"noticed {100 * score.rate:.1f} % of {len(verdicts) - score.equivalent} that can be:"
+        f"noticed {100 * score.rate:.1f} % of the {len(verdicts) - score.equivalent} that can be:"
         f" killed {score.killed}" + (f" ({by})" if by else "") + f", timed out {score.timed_out};"
         f" survived {score.survived}; equivalent {score.equivalent}"
     )
