@@ -119,6 +119,7 @@ def left(code: str) -> list[str]:
         ("if a():\n  if m.faults.x: b()", []),
         ("if not m.faults.x: raise a()\nb()", ["a()"]),
         ("c = a() if m.faults.x else None\nif c is not None: b()", []),
+        ("if m.faults.x if a() else m.faults.y: b()", []),
         ("if m.asserts: a()", ["a()"]),
     ],
 )

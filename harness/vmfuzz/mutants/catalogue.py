@@ -1,7 +1,6 @@
 """Every mutant of the exec layer, under an id that stays as long as its line does."""
 
 import ast
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -109,14 +108,20 @@ def mutants_of(module: str) -> tuple[Mutant, ...]:
 
 
 def _used_outside(module: str) -> set[str]:
-    """Return every word of the model's other modules: what may be used of this one."""
+    """Return every name that the model's other modules use: some may be of this one."""
     others = (path for path in sorted(MODELS.rglob("*.py")) if path != MODELS / module)
-    return {word for path in others for word in _words(path)}
+    return {name for path in others for name in _names(path)}
 
 
 @cache
-def _words(path: Path) -> frozenset[str]:
-    return frozenset(re.findall(r"\w+", path.read_text(encoding="utf-8")))
+def _names(path: Path) -> frozenset[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            found.update(alias.name for alias in node.names)
+    return frozenset(found)
 
 
 def _normalized(node: ast.AST) -> str:

@@ -98,9 +98,12 @@ class _Flags:
             return None if None in found_all else not deciding
         if isinstance(node, ast.IfExp):
             test = self.truth(node.test)
+            if test is None:
+                either = self.truth(node.body)
+                return either if either == self.truth(node.orelse) else None
             taken = node.body if test else node.orelse
             is_none = isinstance(taken, ast.Constant) and taken.value is None
-            return None if test is None else False if is_none else self.truth(taken)
+            return False if is_none else self.truth(taken)
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.IsNot):
             return self.truth(node.left) if isinstance(node.left, ast.Name) else None
         return None
