@@ -21,18 +21,12 @@ IMPORTERS = {
     "rich": ("cli/", "report/"),
 }
 AGENTS = ("sut/agent.py", "sut/channel.py")  # time limits of a live system
-CLOCKS = ("audit/", "engines/", "bench/", "cli/", "campaign.py", "atheris_child.py", *AGENTS)
+DRIVERS = ("engines/", "audit/", "bench/", "mutants/", "cli/", "campaign.py")
+CLOCKS = (*DRIVERS, "atheris_child.py", *AGENTS)
 # Low layers import no engine and no command; the interface is data, and crashes store it.
 UPPER_LAYERS = {
-    "vmfuzz.engines": ("engines/", "audit/", "bench/", "cli/", "campaign.py"),
-    "vmfuzz.engines.interface": (
-        "engines/",
-        "audit/",
-        "bench/",
-        "cli/",
-        "campaign.py",
-        "crashes.py",
-    ),
+    "vmfuzz.engines": DRIVERS,
+    "vmfuzz.engines.interface": (*DRIVERS, "crashes.py"),
     "vmfuzz.cli": ("cli/", "__main__.py"),
 }
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}

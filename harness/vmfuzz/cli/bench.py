@@ -5,6 +5,7 @@ from dataclasses import asdict
 import rich_click as click
 from rich.table import Table
 
+from vmfuzz.cli import mutants
 from vmfuzz.cli.bench_faults import faults
 from vmfuzz.cli.bench_live import live
 from vmfuzz.cli.output import print_json, result_console
@@ -27,6 +28,7 @@ def command() -> None:
 
 
 command.add_command(faults)
+command.add_command(mutants.command)
 
 
 @command.command()

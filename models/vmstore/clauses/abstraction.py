@@ -4,26 +4,54 @@ One decision each, over a cell, a node, a cursor, a queue. A word is compared by
 properties decoded once per combination of bits.
 """
 
+from typing import Final
+
 from vmstore.arch import PAGE_SIZE
 from vmstore.exec import pte
 from vmstore.exec.pte import Prop
 from vmstore.exec.space_state import Cursor, OpsStack
 from vmstore.geometry import AVAIL1
+from vmstore.ids import CachePolicy
 from vmstore.node_cells import CHILD_BITS, CHILDREN, LOCK, STRAY, Node, NodeCells
 from vmstore.view.spaces import HELD, Queue
 from vmstore.view.tables import Leaf, Place, Table
 
 _PAGES_MASK = 0x3F  # of a request's word: its page count
+# The bits of an x86-64 leaf as the manuals number them, volume 3, 4.5; 51 is the `cvm_guest` mark.
+# Written down here again: what the code encodes must not be judged by how the code decodes it.
+_FLAG_OF_BIT: Final = {0: 0x01, 1: 0x02, 5: 0x08, 6: 0x10, 53: 0x80}
+_PRIV_OF_BIT: Final = {2: 0x01, 8: 0x02, 52: 0x40, 51: 0x80}
+_EXECUTE: Final = 0x04
+_NO_EXECUTE_BIT: Final = 63
+_LEAF_BIT: Final = 7
+_CACHE_OF_BITS: Final[tuple[CachePolicy, ...]] = ("WB", "WT", "WC", "UC")  # bits 4 and 3
+_KNOWN_BITS: Final = sum(
+    1 << bit for bit in (*_FLAG_OF_BIT, *_PRIV_OF_BIT, 3, 4, _LEAF_BIT, _NO_EXECUTE_BIT)
+)
+_NO_PROP: Final = Prop(-1, "WP", -1)  # of no leaf
 _PROPS: dict[int, Prop] = {}
 
 
 def prop_of(word: int) -> Prop:
-    """Return the property of a leaf's word, which its address bits do not change."""
+    """Return the property of a leaf's word, which its address bits do not change.
+
+    A word with a bit that has no meaning has a property that no leaf has.
+    """
     bits = word & ~pte.ADDRESS
     found = _PROPS.get(bits)
     if found is None:
-        found = _PROPS[bits] = pte.decode_prop(bits)
+        found = _PROPS[bits] = _meaning(bits)
     return found
+
+
+def _meaning(bits: int) -> Prop:
+    if bits & ~_KNOWN_BITS:
+        return _NO_PROP
+    flags = sum(flag for bit, flag in _FLAG_OF_BIT.items() if bits >> bit & 1)
+    if not bits >> _NO_EXECUTE_BIT & 1:
+        flags |= _EXECUTE
+    priv = sum(flag for bit, flag in _PRIV_OF_BIT.items() if bits >> bit & 1)
+    return Prop(flags, _CACHE_OF_BITS[bits >> 3 & 3], priv)
 
 
 def same_word(nodes: NodeCells, node: Node, table: Table, index: int) -> bool:

@@ -4,7 +4,8 @@ The clauses on the whole store come last; those on slots compare P with real ent
 """
 
 from collections import Counter
-from typing import Final
+from collections.abc import Iterator, Set
+from typing import Any, Final
 
 from vmstore.clauses.registry import Clause, Group, SlotCase, StoreCase
 from vmstore.clauses.space_cases import CpuCase, SpaceCase, leaf_page
@@ -60,12 +61,20 @@ def _active_cpus(c: SpaceCase) -> set[int]:
     return {cpu for cpu, held in cpus.items() if held.active is c.space}
 
 
+def _users(c: SpaceCase) -> int:
+    """Count the cursors, readers and writers that keep the handle from being dropped."""
+    vm_ios, handle = c.state.view.store.vm_ios, c.known.handle
+    on_it = sum(vio.vm_space == handle for vio in vm_ios.values()) if handle is not None else 0
+    return c.known.tree.borrows + on_it
+
+
 def same_space(c: SpaceCase) -> bool:
     """Return whether all of a space is as the ops made it."""
     s, k = c.space, c.known
     return (
         s.table.root.index == k.tree.root.page
         and s.table.borrows == k.tree.borrows
+        and s.borrows == _users(c)
         and s.cpus == k.active_on
         and s.strong == k.owners
         and s.iomems == k.iomems
@@ -127,15 +136,43 @@ def _show_pool(c: StoreCase) -> str:
     )
 
 
+def _handles(c: StoreCase) -> Iterator[tuple[str, Set[int], Set[int]]]:
+    """Yield, for each kind of handle, the ids that the code has and those that the ops left."""
+    live, view = c.state.live, c.state.view
+    store, spaces = view.store, view.spaces
+    known: dict[str, dict[int, Any]] = {
+        "frame": store.frames,
+        "raw": store.raw_frames,
+        "segment": store.segments,
+        "raw_segment": store.raw_segments,
+        "unique": store.unique_frames,
+        "raw_unique": store.raw_uniques,
+        "list": view.lists,
+        "lcursor": view.lcursors,
+        "vs": spaces.vm_spaces,
+        "cursor": spaces.cursors,
+        "ptable": spaces.trees,
+        "ptcursor": spaces.ptcursors,
+    }
+    for kind, ids in known.items():
+        yield kind, live[kind].keys(), ids.keys()
+
+
 def _same_handles(c: StoreCase) -> bool:
     spaces, known = c.state.machine.spaces, c.state.view.spaces
     return (
-        spaces.cursors.keys() == known.cursors.keys()
-        and spaces.ptcursors.keys() == known.ptcursors.keys()
-        and spaces.vm_spaces.keys() == known.vm_spaces.keys()
+        all(seen == ids for _, seen, ids in _handles(c))
         and spaces.cpu == known.cpu
         and {n: (t.root.index, t.borrows) for n, t in spaces.ptables.items()}
         == {n: (t.root.page, t.borrows) for n, t in known.trees.items()}
+    )
+
+
+def _show_handles(c: StoreCase) -> str:
+    return "; ".join(
+        f"{kind} {sorted(seen)}, by the ops {sorted(ids)}"
+        for kind, seen, ids in _handles(c)
+        if seen != ids
     )
 
 
@@ -168,12 +205,12 @@ CLAUSES: Final = (
                                     or c.held.queue.keeper), show=_show_requests),
     Clause("XTRA.11", "D is the number of references that queues and the grace period keep",
            _BEYOND, "store", _X, holds=lambda c: _waiting(c) == _deferred(c), show=_show_deferred),
-    Clause("VIEW.SPACE", "a space has the root, CPUs, owners and regions that the ops gave it",
+    Clause("VIEW.SPACE", "a space has root, CPUs, owners, users and regions as the ops gave them",
            _SRC, "space", _V, holds=same_space),
     Clause("VIEW.CPU", "a CPU runs the root and the space that the ops gave it", _SRC, "cpu", _V,
            holds=same_cpu),
-    Clause("VIEW.HANDLES", "cursors, spaces and tables are alive that the ops left alive", _SRC,
-           "store", _V, holds=_same_handles),
+    Clause("VIEW.HANDLES", "the handles are alive that the ops left alive, and no others", _SRC,
+           "store", _V, holds=_same_handles, show=_show_handles),
     Clause("VIEW.RCU", "the batches that wait for the grace period are those of the ops", _SRC,
            "store", _V, holds=_same_batches, show=_show_deferred),
     Clause("VIEW.POOL", "the pages that nodes may take are those that the ops left free", _SRC,
