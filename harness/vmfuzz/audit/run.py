@@ -1,8 +1,9 @@
 """A whole audit: recorded traces, engines, questions and probes, in one budget."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from time import monotonic
 from typing import Final
 
 from vmfuzz.audit.campaign import WORLD, Audited, drive, take_recorded
@@ -21,12 +22,13 @@ PROFILES: Final = ("ostd", "vostd")
 # does depends on the clock, and the table would not be the same twice.
 SHARES: Final = {"swarm": 5, "hypothesis": 2, "exhaustive": 1, "atheris": 2}
 
+_LEAST: Final = 0.25  # of the time is the engines', however long the searches took
 _PINNED: Final = frozenset({"profile"})
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an audit may use, and the bugs planted. Units: seconds for the engines, executed ops."""
+    """What an audit may use, and the bugs planted. Units: seconds of wall time, executed ops."""
 
     seconds: float | None = None
     steps: int | None = None
@@ -61,12 +63,18 @@ def audit(
     ]  # fmt: skip
     wanted = frozenset(chosen)
     clauses = tuple(clause for clause in CLAUSES if clause.id in wanted)
+    started = monotonic()
     rows = [*search_rows(wanted), *probe_rows(wanted)]
     audits = [Audited(profile, clauses) for profile in profiles if clauses]
     known = list(recorded()) if audits else []
     for audited in audits:
         take_recorded(audited, known)
-        for name, plan in _plans(limits, audited, len(audits)):
+    left = limits
+    if limits.seconds is not None:  # the engines get what the searches and replays have left
+        spent = monotonic() - started
+        left = replace(limits, seconds=max(limits.seconds - spent, limits.seconds * _LEAST))
+    for audited in audits:
+        for name, plan in _plans(left, audited, len(audits)):
             drive(audited, name, plan, on_progress)
         rows += clause_rows(audited)
     return rows, audits

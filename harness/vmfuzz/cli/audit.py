@@ -131,13 +131,16 @@ def _show(rows: "list[Row]", out: Path | None, *, show_all: bool) -> None:
     console = result_console()
     table = Table("clause", "profile", "suspect", "status", "calls", "judged", "shown by",
                   box=None, pad_edge=False)  # fmt: skip
+    for column in table.columns:
+        column.no_wrap = True
+    for column in table.columns[4:6]:
+        column.justify = "right"
     for row in rows:
         if not show_all and row.status == "holds" and not row.is_news:
             continue
-        by = f"{len(row.evidence.trace.steps)} ops" if row.evidence else row.witness or ""
         amounts = (f"{row.evaluated:,}", f"{row.nonvacuous:,}")
         status = f"{row.status} (news)" if row.is_news else row.status
-        table.add_row(row.id, row.profile or "-", row.ax or "-", status, *amounts, by[:60])
+        table.add_row(row.id, row.profile or "-", row.ax or "-", status, *amounts, _shown_by(row))
     console.print(table)
     held = sum(row.status == "holds" for row in rows)
     known, open_ = confirmed(rows), unconfirmed(rows)
@@ -151,6 +154,13 @@ def _show(rows: "list[Row]", out: Path | None, *, show_all: bool) -> None:
     verdict = f"FOUND {len(news)} that nobody knew" if news else "as known: no contract surprises"
     console.print(verdict)
     console.print(f"stored in {out}" if out else "next: vmfuzz audit --out audit", markup=False)
+
+
+def _shown_by(row: "Row") -> str:
+    if row.evidence is not None:
+        amount = len(row.evidence.trace.steps)
+        return f"{amount} op" if amount == 1 else f"{amount} ops"
+    return "" if row.witness is None else "a state" if row.status == "unsatisfiable" else "a value"
 
 
 def _show_news(row: "Row") -> None:
