@@ -50,11 +50,15 @@ def _on_page_0(*kinds: str) -> Iterator[Tiny]:
     return (tiny for tiny in stores() if tiny.kinds[0].name in kinds)
 
 
-def unmaps(*kinds: str) -> Iterator[Scene]:
-    """Yield an unmap of page 0, which the cursor's table maps; it may be any of `kinds`."""
+def unmaps(*kinds: str, beside: str | None = None) -> Iterator[Scene]:
+    """Yield an unmap of page 0, which the cursor's table maps; it may be any of `kinds`.
+
+    `beside` is what page 1 is, anything that the table need not map where it is not given.
+    """
     op: Any = CursorUnmap(0, _SIZE)  # type: ignore[arg-type]  # ids
     for tiny in _on_page_0(*kinds):
-        if tiny.kinds[1].name in {"mapped", "mapped and held"}:
+        other = tiny.kinds[1].name
+        if other in {"mapped", "mapped and held"} or beside not in {None, other}:
             continue  # the one entry cannot map both
         old = _with(tiny.store, _cursor((_leaf(0),)))
         kept, gone = _cursor((_leaf(0),), _SIZE), _cursor((), _SIZE)

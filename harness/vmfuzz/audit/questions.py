@@ -72,7 +72,8 @@ def _space_questions() -> list[Question]:
                  lambda: cursor_scenes.unmaps("mapped and held"), "AX-09", _page_0_is_unmapped),
         Question("SAT.UNMAP.TABLE", "Unmap", "a table is freed",
                  _some("OP.UNMAP", "ENS.2", "ENS.10"),
-                 lambda: cursor_scenes.unmaps("mapped"), "AX-10", _table_is_freed),
+                 lambda: cursor_scenes.unmaps("mapped", beside="a table"), "AX-10",
+                 _table_is_freed),
         Question("SAT.UNMAP.ZERO", "Unmap", "an unmap beside a frame whose count is 0 returns",
                  _some("OP.UNMAP", "ENS.15", "ENS.17"), cursor_scenes.zero_unmaps, "AX-46"),
     ]  # fmt: skip

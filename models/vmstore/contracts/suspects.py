@@ -177,7 +177,7 @@ SUSPECTS: Final[tuple[Suspect, ...]] = (
     Suspect("AX-50", "probe", "VmReader::read",
         "source and sink overlap in prose only; the copy is of a snapshot",
         "upstream moves as memmove does, the verified code copies as memcpy does"),
-    Suspect("AX-51", "campaign", "VmReader::limit and the fallible copies",
+    Suspect("AX-51", "probe", "VmReader::limit and the fallible copies",
         "an upper bound of what is left, no lower one",
         "limits and copies exactly"),
     Suspect("AX-52", "none", "WriterFillZeros", "a kernel writer is filled with zeros", "",
