@@ -15,7 +15,10 @@ from vmfuzz.audit.report import Row, clause_rows, probe_rows, search_rows
 from vmfuzz.audit.weak import WEAKNESSES
 from vmfuzz.engines.interface import Plan, Progress
 from vmfuzz.engines.registry import installed_engines
+from vmfuzz.swarm import FAMILIES
 from vmstore.contracts.catalogue import CLAUSES
+from vmstore.contracts.registry import ContractClause
+from vmstore.ops import BY_NAME
 
 PROFILES: Final = ("ostd", "vostd")
 # How an audit's budget is shared out. Of a budget of steps atheris gets nothing: what libFuzzer
@@ -23,6 +26,12 @@ PROFILES: Final = ("ostd", "vostd")
 SHARES: Final = {"swarm": 5, "hypothesis": 2, "exhaustive": 1, "atheris": 2}
 
 _LEAST: Final = 0.25  # of the time is the engines', however long the searches took
+# The family of an area's ops; those of the areas not named are about readers and writers.
+_FAMILY_OF: Final = {
+    **dict.fromkeys(("frame", "segment", "unique", "linked_list"), "frame"),
+    **dict.fromkeys(("vm_space", "cursor", "mmu", "rcu"), "space"),
+    **dict.fromkeys(("page_table", "pt_cursor"), "table"),
+}
 _PINNED: Final = frozenset({"profile"})
 
 
@@ -92,6 +101,13 @@ def recorded_rows() -> list[Row]:
     return rows
 
 
+def _families(clauses: tuple[ContractClause, ...]) -> tuple[str, ...]:
+    """Return the families of ops that the clauses are about, so that others waste no step."""
+    areas = {BY_NAME[op].area for clause in clauses for op in clause.ops}
+    wanted = {_FAMILY_OF.get(area, "io") for area in areas}
+    return tuple(family for family in FAMILIES if family in wanted)
+
+
 def _plans(limits: Limits, audited: Audited, parts: int) -> list[tuple[str, Plan]]:
     names = [
         name
@@ -105,6 +121,14 @@ def _plans(limits: Limits, audited: Audited, parts: int) -> list[tuple[str, Plan
         seconds = limits.seconds * share if limits.seconds is not None else None
         steps = max(1, int(limits.steps * share)) if limits.steps is not None else None
         world = WORLD.changed(profile=audited.profile)
-        plan = Plan(seconds, steps, limits.rng_seed, limits.faults, world=world, pinned=_PINNED)
+        plan = Plan(
+            seconds,
+            steps,
+            limits.rng_seed,
+            limits.faults,
+            world=world,
+            pinned=_PINNED,
+            families=_families(audited.clauses),
+        )
         plans.append((name, plan))
     return plans

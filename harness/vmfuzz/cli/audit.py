@@ -89,7 +89,7 @@ def command(
     if as_json:
         _print_json(rows)
     else:
-        _show(rows, out, show_all=show_all)
+        _show(rows, out, show_all=show_all, is_part=bool(patterns))
     return int(Exit.FINDING if any(row.is_news for row in rows) else Exit.CLEAN)
 
 
@@ -124,8 +124,11 @@ def _print_json(rows: "list[Row]") -> None:
     )
 
 
-def _show(rows: "list[Row]", out: Path | None, *, show_all: bool) -> None:
-    """Print the rows that do not hold, what they confirm, and what nothing confirms."""
+def _show(rows: "list[Row]", out: Path | None, *, show_all: bool, is_part: bool) -> None:
+    """Print the rows that do not hold, what they confirm, and what nothing confirms.
+
+    Of a part, only the suspects that are about it.
+    """
     from vmfuzz.audit.report import confirmed, unconfirmed
 
     console = result_console()
@@ -145,7 +148,10 @@ def _show(rows: "list[Row]", out: Path | None, *, show_all: bool) -> None:
     held = sum(row.status == "holds" for row in rows)
     known, open_ = confirmed(rows), unconfirmed(rows)
     console.print(f"{held} of {len(rows)} clauses, questions and probes hold")
+    asked = {row.ax for row in rows} if is_part else open_.keys()
     for ax, reason in open_.items():
+        if ax not in asked:
+            continue
         console.print(f"not confirmed: {ax}: {reason}", markup=False, soft_wrap=True)
     console.print(f"confirmed suspects ({len(known)}): {', '.join(known)}")
     news = [row for row in rows if row.is_news]
