@@ -1,7 +1,7 @@
 """A whole audit: recorded traces, engines, questions and probes, in one budget."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from time import monotonic
 from typing import Final
@@ -56,49 +56,64 @@ def identifiers() -> list[str]:
     ]
 
 
+@dataclass(slots=True)
+class Audit:
+    """An audit as far as it came: what was asked and tried, and the clauses under each profile."""
+
+    asked: list[Row] = field(default_factory=list)
+    audits: list[Audited] = field(default_factory=list)
+
+    def rows(self) -> list[Row]:
+        """Return every row so far."""
+        return [*self.asked, *(row for audited in self.audits for row in clause_rows(audited))]
+
+
+def begin(result: Audit, profiles: Sequence[str], patterns: Sequence[str] = ()) -> None:
+    """Ask and try what `patterns` name, everything without one, and replay the recorded traces.
+
+    Effect: `result`, which the caller owns so that an interrupted audit still shows it, is filled.
+    """
+    wanted = frozenset(
+        id
+        for id in identifiers()
+        if not patterns or any(fnmatchcase(id, pattern) for pattern in patterns)
+    )
+    clauses = tuple(clause for clause in CLAUSES if clause.id in wanted)
+    result.asked += search_rows(wanted)
+    result.asked += probe_rows(wanted)
+    if not clauses:
+        return
+    known = list(recorded())
+    for profile in profiles:
+        audited = Audited(profile, clauses)
+        take_recorded(audited, known)
+        result.audits.append(audited)
+
+
 def audit(
+    result: Audit,
     limits: Limits,
     profiles: Sequence[str],
     patterns: Sequence[str],
     on_progress: Callable[[str, Progress], None],
-) -> tuple[list[Row], list[Audited]]:
-    """Audit what `patterns` name, everything without one, under each profile.
-
-    The same `steps` and seed give the same rows.
-    """
-    chosen = [
-        id for id in identifiers()
-        if not patterns or any(fnmatchcase(id, pattern) for pattern in patterns)
-    ]  # fmt: skip
-    wanted = frozenset(chosen)
-    clauses = tuple(clause for clause in CLAUSES if clause.id in wanted)
+) -> None:
+    """Do all of `begin`, then drive the engines. The same `steps` and seed give the same rows."""
     started = monotonic()
-    rows = [*search_rows(wanted), *probe_rows(wanted)]
-    audits = [Audited(profile, clauses) for profile in profiles if clauses]
-    known = list(recorded()) if audits else []
-    for audited in audits:
-        take_recorded(audited, known)
+    begin(result, profiles, patterns)
     left = limits
     if limits.seconds is not None:  # the engines get what the searches and replays have left
         spent = monotonic() - started
         left = replace(limits, seconds=max(limits.seconds - spent, limits.seconds * _LEAST))
-    for audited in audits:
-        for name, plan in _plans(left, audited, len(audits)):
+    for audited in result.audits:
+        for name, plan in _plans(left, audited, len(result.audits)):
             drive(audited, name, plan, on_progress)
-        rows += clause_rows(audited)
-    return rows, audits
 
 
 def recorded_rows() -> list[Row]:
     """Return the rows without an engine: what the recorded traces, questions and probes show."""
-    wanted = frozenset(identifiers())
-    rows = [*search_rows(wanted), *probe_rows(wanted)]
-    known = list(recorded())
-    for profile in PROFILES:
-        audited = Audited(profile, CLAUSES)
-        take_recorded(audited, known)
-        rows += clause_rows(audited)
-    return rows
+    result = Audit()
+    begin(result, PROFILES)
+    return result.rows()
 
 
 def _families(clauses: tuple[ContractClause, ...]) -> tuple[str, ...]:

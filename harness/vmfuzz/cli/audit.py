@@ -10,6 +10,7 @@ from rich.table import Table
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.options import Duration, FilePath, check_faults, fault_option
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
+from vmfuzz.cli.streams import note
 from vmfuzz.crashes import check_folder
 from vmfuzz.errors import VmfuzzError, closest
 
@@ -71,25 +72,34 @@ def command(
     """
     if traces:
         return _judge(traces, as_json=as_json)
-    from vmfuzz.audit.run import Limits, audit, identifiers
+    from vmfuzz.audit.run import Audit, Limits, audit, identifiers
 
     known = identifiers()
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in known):
-            raise VmfuzzError(f"--contract {pattern!r} names nothing{closest(pattern, known)}")
+            hint = closest(pattern, known) or "; docs/contracts.md lists all, try 'OP.*'"
+            raise VmfuzzError(f"--contract {pattern!r} names nothing{hint}")
     if out is not None:
         check_folder(out)
     profiles = (profile,) if profile else _PROFILES
     limit = seconds if seconds or steps else _DEFAULT_SECONDS
     line = _Line(limit, steps)
-    rows, audits = audit(Limits(limit, steps, seed, check_faults(faults)), profiles, patterns, line)
+    result, code = Audit(), Exit.CLEAN
+    try:
+        audit(result, Limits(limit, steps, seed, check_faults(faults)), profiles, patterns, line)
+    except KeyboardInterrupt:  # what is known by then is shown
+        code = Exit.INTERRUPTED
     line.close()
+    rows = result.rows()
     if out is not None:
-        _write(out, audits, rows)
+        _write(out, result.audits, rows)
     if as_json:
         _print_json(rows)
     else:
         _show(rows, out, show_all=show_all, is_part=bool(patterns))
+    if code is Exit.INTERRUPTED:
+        note("interrupted; this is what was known by then")
+        return int(code)
     return int(Exit.FINDING if any(row.is_news for row in rows) else Exit.CLEAN)
 
 
