@@ -5,6 +5,7 @@ It knows nothing of handles, arguments or worlds, and remembers no test.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -35,12 +36,12 @@ def ddmin(items: Sequence[T], fails: Callable[[list[T]], bool]) -> list[T]:
 def _first_subset(
     items: list[T], cut: list[int], fails: Callable[[list[T]], bool]
 ) -> list[T] | None:
-    subsets = (items[a:b] for a, b in zip(cut, cut[1:], strict=False))
+    subsets = (items[a:b] for a, b in pairwise(cut))
     return next((subset for subset in subsets if fails(subset)), None)
 
 
 def _first_complement(
     items: list[T], cut: list[int], fails: Callable[[list[T]], bool]
 ) -> list[T] | None:
-    complements = (items[:a] + items[b:] for a, b in zip(cut, cut[1:], strict=False))
+    complements = (items[:a] + items[b:] for a, b in pairwise(cut))
     return next((rest for rest in complements if fails(rest)), None)

@@ -11,8 +11,8 @@ from vmfuzz.finding import Finding
 from vmfuzz.liveness import Liveness
 from vmfuzz.oracle import Session
 from vmfuzz.runner import run
-from vmfuzz.swarm_state import KINDS
 from vmfuzz.swarm import SwarmConfig, SwarmTrace, fuzz_world
+from vmfuzz.swarm_state import KINDS
 from vmfuzz.trace import Step, Trace
 from vmstore.faults import FAULT_BY_ID, Faults
 from vmstore.ops import DECLARATIONS, Op
@@ -21,7 +21,7 @@ from vmstore.world import World
 HUNT_STEPS: Final = 3_000_000  # a minute at most
 _STRETCH: Final = 300  # ops drawn with one configuration
 _PATIENCE: Final = 40  # stretches beyond the wanted length
-_WORLDS: Final = 8  # tried for one long trace
+_WORLDS: Final = 4  # tried for one long trace
 
 
 def found_trace(fault: str, number: int, seed: int) -> Trace | None:
