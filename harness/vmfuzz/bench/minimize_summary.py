@@ -171,7 +171,7 @@ def summary_table(summaries: Sequence[MethodSummary]) -> Grid:
     """Return a row per method."""
     headings = ("method", "bugs", "starts", "extra ops", "most", f"within {NEAR}", "seconds",
                 "most", "steps", "cut short", "slips")  # fmt: skip
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             s.method,
             str(s.bugs),
