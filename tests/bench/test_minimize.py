@@ -29,7 +29,7 @@ def test_results_keep_their_signature_and_are_nearly_as_short_as_the_stored_trac
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("fault", ["segment-clone-misses-last", "nyx-u8-refcount"])
+@pytest.mark.parametrize("fault", ["segment-clone-misses-last", "rcu-forgets-older-batch"])
 def test_a_trace_of_thousands_of_ops_is_minimized_in_seconds(fault: str) -> None:
     done = shrink(Key(fault, OURS, 0, 0, OPS))
 

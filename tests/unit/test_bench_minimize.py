@@ -125,7 +125,7 @@ def test_half_a_result_is_no_line_of_a_record(tmp_path: Path) -> None:
         list(shrink_all((EASY,), 1, (OURS,), record=record))
 
 
-def test_a_long_start_shows_the_bug_in_its_last_op_and_skips_nothing() -> None:
+def test_a_long_start_ends_in_the_bug_and_skips_nothing() -> None:
     trace = long_trace(EASY, 0, 0, 600)
     again = long_trace(EASY, 0, 0, 600)
 
@@ -135,3 +135,4 @@ def test_a_long_start_shows_the_bug_in_its_last_op_and_skips_nothing() -> None:
     assert result.finding is not None
     assert result.finding.step == len(trace.steps) - 1 >= 600
     assert not result.skipped
+    assert result.executed == len(trace.steps)

@@ -40,7 +40,7 @@ _OTHERS = ("ddmin", "hypothesis")
 @click.option(
     "--ops",
     type=click.IntRange(1, 100_000),
-    help="Start from traces of at least so many ops, which show the bug in the last one.",
+    help="Put swarm ops into each trace until it has so many.",
 )
 @click.option("--seed", type=click.IntRange(0, (1 << 31) - 1), default=0, show_default=True)
 @click.option(
