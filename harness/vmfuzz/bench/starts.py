@@ -66,7 +66,7 @@ def _ends_in(trace: Trace, signature: str) -> bool:
 
 
 def _block(trace: Trace, at: int, rng: Random) -> list[Step]:
-    """Return ops that run at a place of a trace, with handles of their own and without a finding."""
+    """Return ops that run at a place of a trace without a finding, with handles of their own."""
     session = Session(trace.world, Faults.of(trace.faults))
     for step in trace.steps[:at]:
         session.step(step.op)
