@@ -13,7 +13,10 @@ SOURCES = sorted([*HARNESS.rglob("*.py"), *MODELS.rglob("*.py")])
 
 # The only importers of each library, as path prefixes below `harness/vmfuzz/`.
 IMPORTERS = {
-    "hypothesis": ("strategies.py", "machine.py", "engines/hypothesis_engine.py"),
+    "hypothesis": (
+        *("strategies.py", "machine.py"),
+        *("engines/hypothesis_engine.py", "bench/hypothesis_shrink.py"),
+    ),
     "atheris": ("atheris_child.py",),
     "pytest": ("pytest_plugin.py",),
     "click": ("cli/",),

@@ -8,6 +8,7 @@ from rich.table import Table
 from vmfuzz.cli import mutants
 from vmfuzz.cli.bench_faults import faults
 from vmfuzz.cli.bench_live import live
+from vmfuzz.cli.bench_minimize import minimize
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note
 
@@ -28,6 +29,7 @@ def command() -> None:
 
 
 command.add_command(faults)
+command.add_command(minimize)
 command.add_command(mutants.command)
 
 
