@@ -7,8 +7,6 @@ import pytest
 from vmfuzz.bench.minimize import OURS, shrink, shrink_all
 from vmfuzz.bench.minimize_summary import method_summaries, shortest_known, without_start
 from vmfuzz.bench.shrunk import Key
-from vmfuzz.runner import run
-from vmfuzz.trace_text import parse
 from vmstore.faults import PLANTED
 
 REGRESSIONS = Path(__file__).parents[2] / "corpora" / "regressions"
@@ -42,19 +40,3 @@ def test_a_trace_of_thousands_of_ops_is_minimized_in_seconds(fault: str) -> None
     assert done.length <= shortest_known(REGRESSIONS)[fault] + 2
     assert not done.has_slipped
     assert done.seconds <= LONG_SECONDS
-
-
-@pytest.mark.timeout(600)
-def test_hypothesis_shrinks_what_its_own_machine_found() -> None:
-    done = shrink(Key("empty-range-accepted", "hypothesis", 0, 0, None))
-
-    assert done.found is not None
-    assert done.length is not None
-    assert done.trace is not None
-    assert done.executed is not None
-    assert 0 < done.length <= done.found
-    assert done.executed >= done.length
-    finding = run(parse(done.trace)).finding
-    assert finding is not None
-    assert finding.signature == done.result
-    assert finding.step == done.length - 1
