@@ -17,15 +17,15 @@ from vmstore.ops.unique import (
     UniqueIntoShared,
     UniqueTryFromShared,
 )
-from vmstore.outcome import IN_USE, OK, Outcome
+from vmstore.outcome import OK
 from vmstore.store import SegmentEntry
 
 _NEW = 7  # the id of what a call makes
 _BOTH = tuple(range(PAGES))
 
 
-def _scene(tiny: Tiny, op: Op, after: StoreValue, outcome: Outcome = OK) -> Scene:
-    return Scene(f"{tiny.text}; {op}", tiny.store, op, outcome, (after,), _BOTH)
+def _scene(tiny: Tiny, op: Op, after: StoreValue) -> Scene:
+    return Scene(f"{tiny.text}; {op}", tiny.store, op, OK, (after,), _BOTH)
 
 
 def _without(entries: Any, key: int) -> dict[int, Any]:
@@ -41,16 +41,15 @@ def frame_drops() -> Iterator[Scene]:
                 yield _scene(tiny, FrameDrop(frame), after)  # type: ignore[arg-type]  # ids
 
 
-def frame_claims(outcome: Outcome = OK) -> Iterator[Scene]:
+def frame_claims() -> Iterator[Scene]:
     """Yield a claim of every unused page."""
     for tiny in stores():
         for index in _BOTH:
             if tiny.store.slots[index].rc == REF_COUNT_UNUSED:
                 paddr = index * PAGE_SIZE
-                made = {} if outcome is IN_USE else {_NEW: paddr}
-                after = replace(tiny.store, frames={**tiny.store.frames, **made})
+                after = replace(tiny.store, frames={**tiny.store.frames, _NEW: paddr})
                 op: Any = FrameFromUnused(_NEW, paddr)  # type: ignore[arg-type]  # ids
-                yield _scene(tiny, op, after, outcome)
+                yield _scene(tiny, op, after)
 
 
 def frame_grabs() -> Iterator[Scene]:

@@ -1,7 +1,7 @@
 """Small stores in which a contract is tried: every pair of slots of a dozen kinds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
@@ -53,20 +53,20 @@ KINDS: Final = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Tiny:
     """A store of two slots with its registries, ids in the order of the pages."""
 
     text: str
     store: StoreValue
-    kinds: tuple[Kind, ...] = field(default=())
+    kinds: tuple[Kind, ...]
 
 
 def stores() -> Iterator[Tiny]:
     """Yield a store for every pair of kinds. Ensures: the invariant holds of each."""
     for kinds in product(KINDS, repeat=PAGES):
-        tiny = Tiny(" and ".join(f"page {i} {k.name}" for i, k in enumerate(kinds)), _store(kinds))
-        tiny.kinds = kinds
+        text = " and ".join(f"page {i} {kind.name}" for i, kind in enumerate(kinds))
+        tiny = Tiny(text, _store(kinds), kinds)
         if problem := violated(tiny.store):
             raise AssertionError(f"{tiny.text}: {problem}")
         yield tiny

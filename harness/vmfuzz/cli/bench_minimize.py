@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from vmfuzz.bench.shrunk import Shrunk
     from vmfuzz.bench.tables import Grid
 
-_OTHERS = ("ddmin", "hypothesis")
-
 
 @click.command("minimize")
 @click.option(
@@ -97,9 +95,11 @@ def minimize(
 
 def _others(against: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name for name in against.split(",") if name))
+    from vmfuzz.bench.minimize import AGAINST
+
     for name in names:
-        if name not in _OTHERS:
-            text = f"--against: {name[:60]!r} is no method{closest(name, _OTHERS)}"
+        if name not in AGAINST:
+            text = f"--against: {name[:60]!r} is no method{closest(name, AGAINST)}"
             raise click.UsageError(text)
     return names
 

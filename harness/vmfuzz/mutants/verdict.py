@@ -26,11 +26,6 @@ class Verdict:
     seconds: float = 0.0
     steps: int = 0
 
-    @property
-    def is_detected(self) -> bool:
-        """Whether the run noticed the change: a call that no longer ends is noticed, too."""
-        return self.fate in {"killed", "timed out"}
-
 
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "mutant": (str,),

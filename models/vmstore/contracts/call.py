@@ -63,7 +63,3 @@ class Call:
     def every_of(self, pages: range, test: SlotTest) -> bool:
         """Return whether a test holds of each slot of `pages`."""
         return all(test(self.before(i), self.after(i)) for i in pages)
-
-    def preserved_but(self, pages: range) -> bool:
-        """Return whether every slot outside `pages` is as it was."""
-        return all(i in pages for i in self.changed)

@@ -77,10 +77,6 @@ def _was_hole(call: Call) -> bool:
     return mutated(call) and old is not None and leaf_at(old, old.va) is None
 
 
-def _was_leaf(call: Call) -> bool:
-    return mutated(call) and not _was_hole(call)
-
-
 def shown_leaf(leaf: LeafValue) -> tuple[object, ...]:
     """Return a leaf without its path: what a view shows of it."""
     return leaf.va, leaf.size, leaf.paddr, leaf.prop, leaf.is_tracked
