@@ -1,0 +1,1 @@
+"""The trace explorer: what a page needs to step through a trace, computed by replaying it."""
