@@ -21,6 +21,7 @@ from vmfuzz.trace import Trace
 from vmfuzz.trace_text import format_op, format_world
 from vmstore.arch import PAGE_SIZE
 from vmstore.clauses import CLAUSES
+from vmstore.outcome import Abort, Diverges, Panic
 
 Json = dict[str, Any]
 VERSION: Final = 1
@@ -61,7 +62,7 @@ def film(
     """
     result, plan = _scouted(trace, faults, strict=strict)
     document: Json = {}
-    for window in (w for w in _WINDOWS if w <= plan.window):
+    for window in (w for w in _WINDOWS if w == plan.window or w < min(plan.window, plan.end / 2)):
         document = _shot(trace, faults, replace(plan, window=window), result, strict=strict)
         if len(json.dumps(document, separators=(",", ":"))) <= max_bytes:
             return document
@@ -87,7 +88,7 @@ def _scouted(trace: Trace, faults: tuple[str, ...], *, strict: bool) -> tuple[Ru
         end = result.finding.step + 1
     end = min(end, len(trace.steps))
     fits = max(1, _WORK // max(1, len(seen)))
-    window = max(w for w in _WINDOWS if w <= max(1, min(fits, end)) or w == 1)
+    window = max(w for w in _WINDOWS if w <= fits)
     return result, _Plan(end, window, _chosen(result.finding, touched, seen))
 
 
@@ -101,16 +102,14 @@ def _chosen(finding: Finding | None, touched: set[int], seen: set[int]) -> froze
     return frozenset(list(dict.fromkeys(ordered))[:LIMIT])
 
 
-def _shot(
-    trace: Trace, faults: tuple[str, ...], plan: _Plan, result: Run, *, strict: bool
-) -> Json:
+def _shot(trace: Trace, faults: tuple[str, ...], plan: _Plan, result: Run, *, strict: bool) -> Json:
     items: dict[int, Json] = {}
     last: Scene = {}
+    bridge = _bridge(plan, result)
 
     def watch(position: int, session: Session) -> None:
         nonlocal last
-        begins_tail = position + 1 == plan.end - plan.window
-        if not (plan.is_kept(position) or begins_tail):
+        if not plan.is_kept(position) and position != bridge:
             return
         now = scene(session.state, plan.pages)
         items[position] = {**_seen(session), **difference(last, now)}
@@ -134,22 +133,37 @@ def _shot(
     }
 
 
+def _bridge(plan: _Plan, result: Run) -> int:
+    """Return the last executed step that is not shown, whose state the shown ones continue."""
+    left_out = range(plan.window, plan.end - plan.window)
+    return max((at for at in left_out if result.outcomes[at] is not None), default=-1)
+
+
 def _items(trace: Trace, plan: _Plan, result: Run, items: dict[int, Json]) -> Iterator[Json]:
     middle = range(plan.window, plan.end - plan.window)
+    item: Json
     for position in range(plan.end):
         if position in middle:
             if position == middle[0]:
-                changes = items.get(middle[-1], {})
-                kept = {name: changes[name] for name in ("set", "del") if name in changes}
-                yield {"gap": len(middle), "n": position, **kept}
+                changes = items.get(_bridge(plan, result), {})
+                item = {name: changes[name] for name in ("set", "del") if name in changes}
+                yield {"gap": len(middle), "n": position} | item
             continue
         outcome = result.outcomes[position]
-        item: Json = {"n": position, "op": _cut(format_op(trace.steps[position].op))}
+        item = {"n": position, "op": _cut(format_op(trace.steps[position].op))}
         if outcome is not None:
             item["out"] = _cut(format_outcome(outcome))
         if position in result.skipped:
             item["skip"] = _cut(result.skipped[position])
-        yield item | items.get(position, {})
+        item |= items.get(position, {})
+        if _is_refused(result.finding, position):
+            item.pop("expected", None)
+        yield item
+
+
+def _is_refused(finding: Finding | None, position: int) -> bool:
+    """Return whether the view did not accept the outcome of a step, and did not follow it."""
+    return finding is not None and finding.step == position and finding.clause.startswith("OUT.")
 
 
 def _seen(session: Session) -> Json:
@@ -158,7 +172,8 @@ def _seen(session: Session) -> Json:
     found = {"events": [event_text(event) for event in seen[:_EVENTS]]}
     if len(seen) > _EVENTS:
         found["events"].append(f"and {len(seen) - _EVENTS} more")
-    if seen != expected and session.outcome is not None and not session.is_poked:
+    has_returned = not isinstance(session.outcome, Panic | Abort | Diverges)
+    if seen != expected and has_returned and not session.is_poked:
         found["expected"] = [event_text(event) for event in expected[:_EVENTS]] or ["no event"]
     return {name: texts for name, texts in found.items() if texts}
 

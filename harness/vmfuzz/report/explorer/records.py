@@ -9,6 +9,7 @@ from vmstore.ids import Prop
 Record = dict[str, Any]  # JSON scalars, and lists of them
 Row = tuple[str, Record]  # subject such as `page:0x2000`, and what it is like
 Scene = dict[str, Record]
+NOTHING: Final = "nothing"
 LIMIT: Final = 400  # subjects of one kind in one state
 
 

@@ -7,8 +7,9 @@ What the ops amount to (store and view) is shown; where the machine has somethin
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from vmfuzz.report.explorer.records import Row, Scene, capped, made, unlike
-from vmfuzz.report.explorer.space_scene import cpu_rows, cursor_rows, io_rows, space_rows
+from vmfuzz.report.explorer.cpu_scene import cpu_rows, io_rows
+from vmfuzz.report.explorer.records import NOTHING, Row, Scene, capped, made, unlike
+from vmfuzz.report.explorer.space_scene import cursor_rows, space_rows
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
 from vmstore.cells import NONE
 from vmstore.clauses.registry import count_name
@@ -16,7 +17,7 @@ from vmstore.exec.machine import LinkedList
 from vmstore.owner import SlotOwner
 from vmstore.step import State
 
-_ABSENT: Final = "nothing"
+_UNUSED: Final = count_name(REF_COUNT_UNUSED)
 
 
 def scene(state: State, pages: Iterable[int] | None = None) -> Scene:
@@ -44,7 +45,7 @@ def expected_count(owner: SlotOwner) -> str:
     """Return the count word that the owners of a page amount to."""
     references = owner.references()
     if not owner.uniques:
-        return str(references) if references else count_name(REF_COUNT_UNUSED)
+        return str(references) if references else _UNUSED
     alone = owner.uniques == 1 and not references
     return count_name(REF_COUNT_UNIQUE) if alone else f"UNIQUE x {owner.uniques} + {references}"
 
@@ -54,15 +55,16 @@ def _page_rows(state: State, indices: list[int]) -> Iterator[Row]:
     for index in indices:
         slot, owner = cells.slot(index), store.owner(index)
         expected, counted = expected_count(owner), count_name(slot.ref_count)
-        if counted == expected == count_name(REF_COUNT_UNUSED):
+        if counted == expected == _UNUSED and not (slot.stored or slot.vtable):
             continue
         table, page = view.spaces.tables.get(index), view.pages.get(index)
         meta = (slot.vtable, slot.val)
         yield made(
             f"page:{index * PAGE_SIZE:#x}",
             [
-                f"count {counted}, but the owners amount to {expected}"
-                * (counted != expected),
+                f"count {counted}, but the owners amount to {expected}" * (counted != expected),
+                f"unused, but with {slot.vtable or 'initialised'} metadata"
+                * (expected == _UNUSED and (slot.stored or slot.vtable != "")),
                 "metadata: " + unlike(meta, page) if page not in (None, meta) else "",
                 _tag_problem(slot.in_list, index in view.linked),
             ],
@@ -100,8 +102,8 @@ def _handle_rows(state: State) -> Iterator[Row]:
     for kind, prefix, held, known in kinds:
         for number in sorted(held.keys() | known.keys()):
             slot = held.get(number)
-            on = f"{slot.index * PAGE_SIZE:#x}" if slot is not None else _ABSENT
-            by_ops = f"{known[number]:#x}" if number in known else _ABSENT
+            on = f"{slot.index * PAGE_SIZE:#x}" if slot is not None else NOTHING
+            by_ops = f"{known[number]:#x}" if number in known else NOTHING
             yield made(f"{kind}:{prefix}{number}", [unlike(on, by_ops)], at=by_ops)
 
 
@@ -113,8 +115,8 @@ def _segment_rows(state: State) -> Iterator[Row]:
     ):
         for number in sorted(held.keys() | known.keys()):
             segment, entry = held.get(number), known.get(number)
-            here = _span(segment.start, segment.end) if segment is not None else _ABSENT
-            by_ops = _span(*entry) if entry is not None else _ABSENT
+            here = _span(segment.start, segment.end) if segment is not None else NOTHING
+            by_ops = _span(*entry) if entry is not None else NOTHING
             start, end = entry if entry is not None else (0, 0)
             yield made(f"{kind}:{prefix}{number}", [unlike(here, by_ops)],
                        start=f"{start:#x}", end=f"{end:#x}")  # fmt: skip
@@ -137,8 +139,8 @@ def _list_rows(state: State) -> Iterator[Row]:
         yield made(f"list:l{number}", bad, pages=by_ops, id=known.list_id if known else 0)
     for number in sorted(machine.lcursors.keys() | view.lcursors.keys()):
         cursor, place = machine.lcursors.get(number), view.lcursors.get(number)
-        on = _element(cursor.current) if cursor is not None else _ABSENT
-        by_ops_at = _element(place.element()) if place is not None else _ABSENT
+        on = _element(cursor.current) if cursor is not None else NOTHING
+        by_ops_at = _element(place.element()) if place is not None else NOTHING
         of = f"l{place.list.handle}" if place is not None else ""
         yield made(f"lcursor:lc{number}", [unlike(on, by_ops_at)], at=by_ops_at, of=of)
 

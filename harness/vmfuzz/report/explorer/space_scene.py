@@ -1,12 +1,12 @@
-"""Address spaces as the explorer shows them: tables, entries, cursors, CPUs, readers and writers.
+"""Address spaces as the explorer shows them: tables, their entries, cursors.
 
 The view is shown; `bad` says where the machine's memory or values are different.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from vmfuzz.report.explorer.records import Row, made, rights, unlike
+from vmfuzz.report.explorer.records import NOTHING, Row, made, rights, unlike
 from vmstore.arch import PAGE_SIZE
 from vmstore.clauses.abstraction import (
     prop_of,
@@ -15,20 +15,16 @@ from vmstore.clauses.abstraction import (
     same_queue,
     same_word,
 )
-from vmstore.clauses.space_cases import all_spaces, cpu_of
-from vmstore.clauses.tlbs import same_translation
+from vmstore.clauses.space_cases import all_spaces, partner
 from vmstore.exec import pte
 from vmstore.exec.space_state import Cursor, OpsStack
-from vmstore.ids import PREFIXES
 from vmstore.node_cells import Node
 from vmstore.step import State
 from vmstore.view.spaces import Queue, SpaceView
 from vmstore.view.tables import Entry, Leaf, Place, Table, Tree
-from vmstore.vm_io_owner import name_of
 
 _RUN: Final = 4  # entries in a row that become one record
 _SPANS: Final = 6
-_NOTHING: Final = "nothing"
 
 
 def space_name(space: SpaceView) -> str:
@@ -40,22 +36,28 @@ def space_name(space: SpaceView) -> str:
 
 def space_rows(state: State) -> Iterator[Row]:
     """Yield spaces and raw tables, each followed by its tables and their entries."""
-    spaces, machine = state.view.spaces, state.machine.spaces
+    spaces = state.view.spaces
     for space in all_spaces(state):
         name = space_name(space)
-        bad = []
-        held = machine.vm_spaces.get(space.handle) if space.handle is not None else None
+        held = partner(state, space)
+        bad = ["the machine has no such space"]
         if held is not None:
-            bad = [f"CPUs: {text}" for text in [unlike(sorted(held.cpus), sorted(space.active_on))]
-                   if text]  # fmt: skip
-        devices = [f"[{paddr:#x}, {paddr + size:#x})" for paddr, size in space.iomems]
+            on, devices = unlike(sorted(held.cpus), sorted(space.active_on)), _regions(held.iomems)
+            strong = unlike(held.strong, space.owners)
+            bad = [f"CPUs: {on}" * bool(on), f"owners: {strong}" * bool(strong)]
+            bad.append(unlike(devices, _regions(space.iomems)))
         root = f"{space.tree.root.page * PAGE_SIZE:#x}"
-        yield made(f"space:{name}", bad, root=root, cpus=sorted(space.active_on), devices=devices)
+        yield made(f"space:{name}", bad, root=root, cpus=sorted(space.active_on),
+                   devices=_regions(space.iomems))  # fmt: skip
         yield from _tree_rows(state, name, space.tree)
     for number, tree in sorted(spaces.trees.items()):
         root = f"{tree.root.page * PAGE_SIZE:#x}"
         yield made(f"space:pt{number}", root=root, config=tree.config.name)
         yield from _tree_rows(state, f"pt{number}", tree)
+
+
+def _regions(devices: Sequence[tuple[int, int]]) -> list[str]:
+    return [f"[{paddr:#x}, {paddr + size:#x})" for paddr, size in devices]
 
 
 def _tree_rows(state: State, name: str, tree: Tree) -> Iterator[Row]:
@@ -156,13 +158,11 @@ def _continues(before: Entry | None, entry: Entry | None, size: int) -> bool:
     )
 
 
-def _entry(
-    state: State, node: Node | None, table: Table, index: int, count: int, va: int
-) -> Row:
+def _entry(state: State, node: Node | None, table: Table, index: int, count: int, va: int) -> Row:
     entry = table.entries.get(index)
     bad = ""
     if node is None or not same_word(state.machine.nodes, node, table, index):
-        by_machine = _word_text(state, node, index) if node is not None else _NOTHING
+        by_machine = _word_text(state, node, index) if node is not None else NOTHING
         bad = f"the machine has {by_machine}, by the ops it is {_entry_text(entry)}"
     subject = f"entry:{table.page * PAGE_SIZE:#x}/{index}"
     common = {"va": f"{va & (1 << 64) - 1:#x}", "n": count if count > 1 else 0}
@@ -173,20 +173,20 @@ def _entry(
                     size=size if table.level > 1 else 0)  # fmt: skip
     if isinstance(entry, Table):
         return made(subject, [bad], **common, to=f"{entry.page * PAGE_SIZE:#x}", kind="table")
-    return made(subject, [bad], **common, kind=_NOTHING)
+    return made(subject, [bad], **common, kind=NOTHING)
 
 
 def _entry_text(entry: Entry | None) -> str:
     if isinstance(entry, Leaf):
         kind = "page" if entry.is_tracked else "address"
         return f"{kind} {entry.paddr:#x} {rights(entry.prop)}"
-    return f"the table at {entry.page * PAGE_SIZE:#x}" if entry is not None else _NOTHING
+    return f"the table at {entry.page * PAGE_SIZE:#x}" if entry is not None else NOTHING
 
 
 def _word_text(state: State, node: Node, index: int) -> str:
     word = node.word(index)
     if pte.is_absent(word):
-        return f"the absent word {word:#x}" if word else _NOTHING
+        return f"the absent word {word:#x}" if word else NOTHING
     if pte.is_child(word):
         return f"the table at {pte.child_paddr(word):#x}"
     paddr = pte.leaf_paddr(state.machine.spaces.geometry, word, node.level)
@@ -242,54 +242,3 @@ def _waiting(queue: Queue) -> str:
     spans = [f"{start:#x}" + (f" +{pages}" if pages > 1 else "") for start, pages in queue.spans]
     more = len(spans) - _SPANS
     return ", ".join(spans[:_SPANS]) + (f" and {more} more" if more > 0 else "")
-
-
-def cpu_rows(state: State) -> Iterator[Row]:
-    """Yield what each CPU runs and caches, and which batches of pages wait for RCU."""
-    spaces, model, machine = state.view.spaces, state.view.store.tlb_model, state.machine
-    used = {spaces.cpu} if spaces.vm_spaces or spaces.active else set()
-    cached_on = {cpu for cpu, cached in machine.tlbs.cpus.items() if cached}
-    used |= spaces.active.keys() | model.mappings.keys() | cached_on
-    for cpu in sorted(used):
-        held, known = cpu_of(state, cpu), spaces.active.get(cpu)
-        root = f"{spaces.roots.get(cpu, spaces.kernel_root) * PAGE_SIZE:#x}"
-        here = f"vs{held.active.number}" if held.active is not None else "no space"
-        by_ops = f"vs{known.number}" if known is not None else "no space"
-        yield made(
-            f"cpu:{cpu}",
-            [unlike(here, by_ops), unlike(f"{held.root.index * PAGE_SIZE:#x}", root)],
-            active=space_name(known) if known is not None else "",
-            root=root,
-            runs=1 if cpu == spaces.cpu else 0,
-        )
-        yield from _tlb_rows(state, cpu)
-    for batch, owners in enumerate(spaces.waiting):
-        yield made(f"rcu:{batch}", pages=[f"{owner.index * PAGE_SIZE:#x}" for owner in owners])
-
-
-def _tlb_rows(state: State, cpu: int) -> Iterator[Row]:
-    cached, known = state.machine.tlbs.cpus.get(cpu, {}), state.view.store.tlb_model.of(cpu)
-    for page in sorted(cached.keys() | known.keys()):
-        here, by_ops = cached.get(page), known.get(page)
-        bad = ""
-        if not same_translation(here, by_ops):
-            held = f"{here.paddr:#x} {rights(prop_of(here.bits))}" if here else _NOTHING
-            said = f"{by_ops.paddr:#x} {rights(by_ops.prop)}" if by_ops else _NOTHING
-            bad = f"the machine caches {held}, by the ops it is {said}"
-        to = by_ops.paddr if by_ops is not None else here.paddr if here is not None else 0
-        prop = by_ops.prop if by_ops is not None else prop_of(here.bits) if here else None
-        yield made(f"tlb:{cpu}/{page:#x}", [bad], va=f"{page:#x}", to=f"{to:#x}",
-                   prop=rights(prop) if prop is not None else "")  # fmt: skip
-
-
-def io_rows(state: State) -> Iterator[Row]:
-    """Yield buffers, and what readers and writers have left."""
-    machine, store = state.machine, state.view.store
-    for number, (_, length) in sorted(machine.io.bufs.items()):
-        yield made(f"buf:b{number}", bytes=length)
-    for vio, entry in sorted(store.vm_ios.items()):
-        owner = entry.owner
-        lender, number = owner.lender
-        kind = "fallible" if owner.is_fallible else "infallible"
-        yield made(f"vio:{name_of(vio)}", start=f"{owner.start:#x}", end=f"{owner.end:#x}",
-                   of=f"{PREFIXES[lender]}{number}", kind=kind)  # fmt: skip
