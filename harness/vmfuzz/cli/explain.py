@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 from rich.console import Console
@@ -10,9 +11,12 @@ from rich.text import Text
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.options import FilePath, check_faults, fault_option
 from vmfuzz.cli.output import print_json, result_console
+from vmfuzz.cli.streams import write
 from vmfuzz.errors import VmfuzzError, shown
+from vmfuzz.report.explorer.film import film
+from vmfuzz.report.explorer.page import explorer_page
 from vmfuzz.report.story import Change, Chapter, Story, tell
-from vmfuzz.trace_file import load
+from vmfuzz.trace_file import load, write_atomically
 
 _INDENT = " " * 7
 _SUBJECT = 14  # columns
@@ -24,9 +28,17 @@ _CHANGES = 30  # lines per step; a huge page that is split has 512
 @click.option("--step", type=click.IntRange(min=0), help="Only this step, with what was live.")
 @fault_option
 @click.option("--strict", is_flag=True, help="Known upstream defects (quirks) are findings too.")
+@click.option(
+    "--html", "page", type=FilePath(), metavar="FILE", help="Write a page to step through instead."
+)
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def command(
-    path: Path, step: int | None, faults: tuple[str, ...], strict: bool, as_json: bool
+    path: Path,
+    step: int | None,
+    faults: tuple[str, ...],
+    strict: bool,
+    page: Path | None,
+    as_json: bool,
 ) -> int:
     """Show what each step of a trace did: its outcome, and what it changed.
 
@@ -37,9 +49,16 @@ def command(
     \b
     vmfuzz explain corpora/seeds/segment-pieces.trace
     vmfuzz explain findings/ACCT.3c--segment_clone/min.trace --step 1
+    vmfuzz explain corpora/seeds/segment-pieces.trace --html pieces.html
     """
     check_faults(faults)
+    if page is not None and (as_json or step is not None):
+        raise click.UsageError(
+            "--html writes the whole trace; it goes with neither --step nor --json"
+        )
     trace = load(path)
+    if page is not None:
+        return _write_page(page, path, film(trace, faults, strict=strict))
     if step is not None and step >= len(trace.steps):
         raise VmfuzzError(
             f"{shown(path)}: there is no step {step}; steps are 0 to {len(trace.steps) - 1}"
@@ -51,6 +70,14 @@ def command(
     else:
         _show(story, chapters, with_state=step is not None)
     return int(Exit.FINDING if story.finding else Exit.CLEAN)
+
+
+def _write_page(page: Path, path: Path, filmed: dict[str, Any]) -> int:
+    write_atomically(page, explorer_page(path.name, filmed))
+    found = filmed["finding"]
+    verdict = f"{found['clause']} broke at step {found['step']}" if found else "clean"
+    write(f"{verdict}\npage: {shown(page)}\n")
+    return int(Exit.FINDING if found else Exit.CLEAN)
 
 
 def _document(story: Story, chapters: tuple[Chapter, ...]) -> dict[str, object]:

@@ -1,0 +1,2 @@
+document.querySelector(".top").append(themeButton());
+new Explorer(document.getElementById("explorer"), dataOf("film"), { isAlone: true });
