@@ -93,7 +93,8 @@ class Explorer {
     this.cards.replaceChildren(...[
       isFailing ? this.findingCard(state) : null,
       this.stepCard(item, before, state),
-      ...panelsOf(state, changed, this)].filter(Boolean));
+      pagesCard(state, changed, this),
+      el("div", { class: "flow" }, panelsOf(state, changed))].filter(Boolean));
     this.pageDetail(state);
     this.focusAgain(hadFocus);
     this.live.textContent = this.spoken(item, isFailing);

@@ -197,11 +197,10 @@ function cpusCard(state, changed) {
   return card("CPUs, cached translations, RCU", el("ul", { class: "rows" }, rows, batches));
 }
 
-function panelsOf(state, changed, view) {
+function panelsOf(state, changed) {
   return [
-    pagesCard(state, changed, view),
-    spansCard(state, changed),
     spacesCard(state, changed),
+    spansCard(state, changed),
     cpusCard(state, changed),
     rowsCard("Lists", state, changed, ["list", "lcursor"]),
     rowsCard("Buffers, readers, writers", state, changed, ["buf", "vio"]),

@@ -24,7 +24,7 @@ def _head(name: str, film: Json) -> Iterator[str]:
         f' <span class="chip warn">fault {text(fault)}</span>' for fault in film["faults"]
     )
     yield "</p>"
-    yield from (f"<p>{text(line)}</p>" for line in film["comment"])
+    yield f"<p>{text(' '.join(film['comment']))}</p>" if film["comment"] else ""
     yield "</div></header>"
     yield verdict(film)
     yield from (f'<p class="dim">{note}</p>' for note in notes(film))
