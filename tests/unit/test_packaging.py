@@ -19,4 +19,5 @@ def test_the_wheel_holds_exactly_the_two_packages(tmp_path: Path) -> None:
     packages = {n.partition("/")[0] for n in names if ".dist-info/" not in n}
     assert packages == {"vmfuzz", "vmstore"}
     assert {"vmfuzz/py.typed", "vmstore/py.typed"} <= set(names)
+    assert "vmfuzz/report/assets/explorer.js" in names
     assert any(n.endswith(".dist-info/licenses/LICENSE") for n in names)
