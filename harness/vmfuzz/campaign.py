@@ -75,12 +75,14 @@ def run_campaign(
     stop_on: StopOn = "first",
     out: Path | None = None,
     on_progress: Callable[[str, Progress], None] = lambda _name, _progress: None,
+    on_finding: Callable[[Stored], None] = lambda _stored: None,
 ) -> None:
     """Run the engines one after another and put what they find into `campaign`.
 
     The caller owns `campaign`, so that an interrupted run still shows what it found.
     A finding counts when its trace replayed twice to the same signature. `stop_on`: `first` ends
     the run at any finding, `new` at one that `out` does not hold yet, `never` uses the budget up.
+    `on_finding` is called for each signature, once it is stored.
     Errors: VmfuzzError for an unknown engine; HarnessError, with `campaign` as far as it came.
     """
     sources = [
@@ -94,12 +96,15 @@ def run_campaign(
             on_progress(name, current)
 
         for found in source.run(share, progress, tick):
-            is_new = _record(campaign, plan, found, out)
+            amount = len(campaign.findings)
+            is_new = record(campaign, plan, found, out)
+            if len(campaign.findings) > amount:
+                on_finding(campaign.findings[found.finding.signature])
             if stop_on == "first" or (stop_on == "new" and is_new):
                 return
 
 
-def _record(campaign: Campaign, plan: Plan, found: Found, out: Path | None) -> bool:
+def record(campaign: Campaign, plan: Plan, found: Found, out: Path | None) -> bool:
     """Keep a finding that replays; return whether its signature was never seen before."""
     signature = found.finding.signature
     known = campaign.findings.get(signature)

@@ -32,6 +32,11 @@ def has_bucket(folder: Path, signature: str) -> bool:
     return (folder / bucket_name(signature) / "first.trace").exists()
 
 
+def buckets(folder: Path) -> list[str]:
+    """Return the names of the buckets in `folder`, sorted. Errors: none; what is gone is gone."""
+    return sorted(path.parent.name for path in folder.glob("*--*/first.trace"))
+
+
 def cut(found: Found) -> Trace:
     """Return the trace up to and including the failing step."""
     trace = found.trace

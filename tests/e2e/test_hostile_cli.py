@@ -145,7 +145,12 @@ def test_a_full_disk_costs_no_finding(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == (
         f"NOT STORED: full/{BUCKET}/min.trace: cannot write: File too large"
     )
-    assert [path for path in (tmp_path / "full").rglob("*") if path.is_file()] == []
+    assert "full/events.jsonl: cannot write: File too large" in done.stderr
+    files = [path for path in (tmp_path / "full").rglob("*") if path.is_file()]
+    assert {(path.name, path.stat().st_size) for path in files} <= {
+        ("lock", 0),
+        ("events.jsonl", 0),
+    }
 
 
 def test_a_result_that_cannot_be_written_is_shown(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ IMPORTERS = {
     "rich": ("cli/", "report/"),
 }
 AGENTS = ("sut/agent.py", "sut/channel.py")  # time limits of a live system
-DRIVERS = ("engines/", "audit/", "bench/", "mutants/", "cli/", "campaign.py")
+DRIVERS = ("engines/", "audit/", "bench/", "mutants/", "cli/", "campaign.py", "campaigns/")
 CLOCKS = (*DRIVERS, "atheris_child.py", *AGENTS)
 # Low layers import no engine and no command; the interface is data, and crashes store it.
 UPPER_LAYERS = {

@@ -19,7 +19,8 @@ from vmfuzz.cli.options import (
     world_from,
     world_option,
 )
-from vmfuzz.cli.output import ProgressLine, print_json, result_console
+from vmfuzz.cli.output import print_json, result_console
+from vmfuzz.cli.watch import Watch
 from vmfuzz.crashes import check_folder
 from vmfuzz.engines.interface import DEFAULT_FEEDBACK, FEEDBACKS, Feedback, Plan
 from vmfuzz.engines.registry import EVERY_ENGINE, EXHAUSTIVE, engine
@@ -135,11 +136,19 @@ def command(
 
 def _run(plan: Plan, names: list[str], stop_on: StopOn, out: Path | None, *, as_json: bool) -> int:
     campaign = Campaign()
-    line = ProgressLine(campaign, plan.seconds, plan.steps)
+    watch = Watch(campaign, plan, names, out)
     code: Exit | None = None
     broken: Exception | None = None
     try:
-        run_campaign(campaign, plan, names, stop_on=stop_on, out=out, on_progress=line)
+        run_campaign(
+            campaign,
+            plan,
+            names,
+            stop_on=stop_on,
+            out=out,
+            on_progress=watch.progress,
+            on_finding=watch.finding,
+        )
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
     except HarnessError as error:  # what was found before it is still shown
@@ -148,10 +157,11 @@ def _run(plan: Plan, names: list[str], stop_on: StopOn, out: Path | None, *, as_
         if not campaign.findings:
             raise
         code, broken = Exit.USAGE, error
-    line.close()
+    watch.line.close()
     if out is not None:
         store_missing(campaign, plan, out)
     code = code or exit_code(campaign)
+    watch.close(code, last_lines(campaign, plan, out, code)[0])
     if as_json:
         print_json(as_document(campaign, plan, code))
     else:

@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import suppress
+from datetime import date
 from time import monotonic
 from typing import Any, Final
 
@@ -31,6 +32,11 @@ def result_console(*, markup: bool = False) -> Console:
     return _ResultConsole(
         file=sys.stdout, width=width, highlight=False, markup=markup, emoji=markup
     )
+
+
+def today() -> str:
+    """Return the day as `YYYY-MM-DD`, by the clock of this machine."""
+    return date.today().isoformat()
 
 
 def print_json(value: Any) -> None:  # any JSON value

@@ -1,0 +1,1 @@
+"""Campaigns that are kept in a folder: their log, corpus, workers, stages and history."""
