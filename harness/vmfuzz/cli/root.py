@@ -16,6 +16,7 @@ _COMMANDS: Final = {
     "explain": "Show what each step of a trace changed.",
     "conformance": "Compare the model with recordings of the real code.",
     "coverage": "Show what of the specification a set of traces reaches.",
+    "report": "Write the report of a campaign: page, JUnit, SARIF, summary.",
     "audit": "Test the contracts that the proof trusts.",
     "agent": "Serve the model to whoever speaks the wire protocol.",
     "model": "Show the ops, clauses, variants, quirks and faults.",

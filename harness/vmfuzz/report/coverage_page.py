@@ -53,7 +53,7 @@ def coverage_page(document: Json) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>vmfuzz coverage</title><style>{_STYLE}</style></head><body>",
         *_head(document),
-        *_matrix(document["cells"]),
+        *matrix(document["cells"]),
         *_preconditions(document["preconditions"]),
         *_goals(document["goals"]),
         *_clauses(document["clauses"]),
@@ -100,7 +100,7 @@ def _state(row: Json, key: str = "count") -> str:
     return "miss" if row.get("possible_here", True) else "elsewhere"
 
 
-def _matrix(cells: list[Json]) -> Iterator[str]:
+def matrix(cells: list[Json]) -> Iterator[str]:
     rows: dict[str, list[Json]] = {}
     for cell in cells:
         rows.setdefault(cell["op"], []).append(cell)

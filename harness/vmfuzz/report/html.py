@@ -63,3 +63,13 @@ def page(title: str, body: Iterable[str], *, styles: Iterable[str], scripts: Ite
 
 def _digest(content: str) -> str:
     return f"sha256-{b64encode(sha256(content.encode()).digest()).decode()}"
+
+
+def lines(value: str) -> str:
+    """Return text of many lines from outside for a `pre`: escaped, nothing unprintable."""
+    return "\n".join(escape(printable(line)) for line in value.split("\n"))
+
+
+def printable(line: str) -> str:
+    """Return a line with an escape for everything that cannot be printed."""
+    return "".join(c if c.isprintable() or c == "\t" else ascii(c)[1:-1] for c in line)
