@@ -53,7 +53,7 @@ def coverage_page(document: Json) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>vmfuzz coverage</title><style>{_STYLE}</style></head><body>",
         *_head(document),
-        *matrix(document["cells"]),
+        *_matrix(document["cells"]),
         *_preconditions(document["preconditions"]),
         *_goals(document["goals"]),
         *_clauses(document["clauses"]),
@@ -100,12 +100,12 @@ def _state(row: Json, key: str = "count") -> str:
     return "miss" if row.get("possible_here", True) else "elsewhere"
 
 
-def matrix(cells: list[Json]) -> Iterator[str]:
+def _matrix(cells: list[Json]) -> Iterator[str]:
     rows: dict[str, list[Json]] = {}
     for cell in cells:
         rows.setdefault(cell["op"], []).append(cell)
     order = {op: at for at, op in enumerate(rows)}
-    worst = {op: min(_rank(c) for c in row) for op, row in rows.items()}
+    worst = {op: min(cell_rank(c) for c in row) for op, row in rows.items()}
     yield '<h2 id="outcomes">Ops and outcomes</h2>'
     yield (
         '<p><span class="chip miss">never reached</span>'
@@ -114,16 +114,18 @@ def matrix(cells: list[Json]) -> Iterator[str]:
     )
     yield '<div class="wide"><table><tr><th>op</th><th>outcomes</th></tr>'
     for op in sorted(rows, key=lambda name: (worst[name], order[name])):
-        chips = "".join(map(_chip, sorted(rows[op], key=_rank)))
+        chips = "".join(map(cell_chip, sorted(rows[op], key=cell_rank)))
         yield f'<tr><td class="id">{escape(op)}</td><td>{chips}</td></tr>'
     yield "</table></div>"
 
 
-def _rank(cell: Json) -> int:
+def cell_rank(cell: Json) -> int:
+    """Return 0 for a cell that was missed, 1 for one of another world, 2 for one reached."""
     return ("miss", "elsewhere", "hit").index(_state(cell))
 
 
-def _chip(cell: Json) -> str:
+def cell_chip(cell: Json) -> str:
+    """Return an (op, outcome) cell as a label with its count."""
     state, needs = _state(cell), needs_text(cell)
     count = f" {cell['count']:,}" if cell["count"] else ""
     title = f' title="{escape(needs)}"' if needs else ""
@@ -171,7 +173,9 @@ def _goals(goals: list[Json]) -> Iterator[str]:
         )
 
     columns = [("goal", "id"), ("area", ""), ("times", "n"), ("situation", "")]
-    yield from _table("goals", "Reachability goals", columns, map(line, sorted(goals, key=_rank)))
+    yield from _table(
+        "goals", "Reachability goals", columns, map(line, sorted(goals, key=cell_rank))
+    )
 
 
 def _clauses(clauses: list[Json]) -> Iterator[str]:

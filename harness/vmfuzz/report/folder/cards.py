@@ -8,6 +8,7 @@ from vmfuzz.report.folder.curves import duration
 from vmfuzz.report.html import data_block, lines, text
 
 Json = dict[str, Any]
+_SAID: Final = 160  # characters of a witness in the headline
 CHIPS: Final = {"new": "bad", "flaky": "warn", "stored": "bad", "known": "warn", "resolved": "good"}
 SIGNS: Final = {"new": "&#10007; new", "flaky": "? flaky", "stored": "&#10007; stored",
                 "known": "= known", "resolved": "&#10003; resolved"}  # fmt: skip
@@ -20,7 +21,8 @@ def card(
     yield f'<details class="bucket" id="bucket-{number}"{" open" if is_open else ""}><summary>'
     yield chip(bucket["status"])
     yield f'<span class="sig mono">{text(bucket["signature"])}</span>'
-    yield f'<span>{text(bucket["text"])}</span><span class="more">{_amounts(bucket)}</span>'
+    said = bucket["text"] or bucket["witness"][:_SAID]
+    yield f'<span>{text(said)}</span><span class="more">{_amounts(bucket)}</span>'
     yield "</summary><div>"
     yield from _facts(bucket)
     if bucket["replay"]:

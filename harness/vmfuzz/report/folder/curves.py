@@ -32,7 +32,7 @@ def curves(folder: Folder) -> list[Curve]:
     found = [
         Curve("Features", "kinds of situation", _line((p.t, p.features) for p in progress)),
         Curve("Outcomes", "op × outcome cells reached", _line(cells)),
-        Curve("Speed", "checked steps per second", tuple(_rates(progress))),
+        Curve("Speed", "checked steps per second", tuple(_rates(folder))),
         Curve("Findings", "signatures", tuple(_findings(folder, progress)), is_stepped=True),
         Curve("Corpus", "traces kept", _line((p.t, p.corpus) for p in progress)),
     ]
@@ -46,16 +46,20 @@ def _line(points: Iterable[tuple[float, float]]) -> tuple[Point, ...]:
     return tuple(reversed(every[::-1][::stride]))
 
 
-def _rates(progress: list[Progress]) -> Iterator[Point]:
-    """Yield steps per second between neighbours of the shortened line, within one run."""
-    stride = -(-len(progress) // _MOST) or 1
-    kept = [*progress[:: stride or 1]]
-    if progress and kept[-1] is not progress[-1]:
-        kept.append(progress[-1])
+def _rates(folder: Folder) -> Iterator[Point]:
+    """Yield steps per second since the point before, in the same run or since its start."""
+    amounts: list[tuple[float, int, int]] = []
+    steps = 0
+    for event in folder.log.events:
+        if isinstance(event, Progress | Start):
+            steps = event.steps if isinstance(event, Progress) else steps
+            amounts.append((event.t, event.run, steps))
+    stride = -(-len(amounts) // _MOST) or 1
+    kept = amounts[::-1][::stride][::-1]
     for before, after in pairwise(kept):
-        seconds = after.t - before.t
-        if before.run == after.run and seconds > 0:
-            yield after.t, max(0.0, (after.steps - before.steps) / seconds)
+        seconds = after[0] - before[0]
+        if before[1] == after[1] and seconds > 0:
+            yield after[0], max(0.0, (after[2] - before[2]) / seconds)
 
 
 def _findings(folder: Folder, progress: list[Progress]) -> Iterator[Point]:

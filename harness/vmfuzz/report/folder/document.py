@@ -21,6 +21,7 @@ VERSION: Final = 1
 Json = dict[str, Any]
 STATUSES: Final = ("new", "flaky", "stored", "known", "resolved")  # most urgent first
 _MANY: Final = 200
+_NO_CLAUSE: Final = "no clause: an outcome, an event or an answer that is not as it should be"
 _CLAUSE: Final = {clause.id: clause for clause in CLAUSES}
 
 
@@ -181,13 +182,19 @@ def _clauses(buckets: Iterable[Json]) -> list[Json]:
         if bucket["status"] != "resolved":
             found[bucket["clause"]] = found.get(bucket["clause"], 0) + 1
     rows = [
-        {"id": c.id, "text": c.text, "source": c.source, "findings": found.pop(c.id, 0)}
+        {
+            "id": c.id,
+            "text": c.text,
+            "source": c.source,
+            "findings": found.pop(c.id, 0),
+            "is_clause": True,
+        }
         for c in CLAUSES
     ]
     others = [
-        {"id": name, "text": "not a clause of the model", "source": "", "findings": count}
+        {"id": name, "text": _NO_CLAUSE, "source": "", "findings": count, "is_clause": False}
         for name, count in sorted(found.items())
-    ]
+    ]  # fmt: skip
     return [*rows, *others]
 
 

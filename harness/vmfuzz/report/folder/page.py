@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from vmfuzz.report.coverage_page import matrix
+from vmfuzz.report.coverage_page import cell_chip, cell_rank
 from vmfuzz.report.explorer.page import SCRIPTS, STYLES
 from vmfuzz.report.folder.cards import card, chip
 from vmfuzz.report.folder.curves import Curve, chart, duration, short
 from vmfuzz.report.folder.document import STATUSES, reached
 from vmfuzz.report.html import page, text
+from vmstore.clauses import CLAUSES
 
 Json = dict[str, Any]
 Filmed = Callable[[int], tuple[Json | None, str]]  # of a bucket: its film, or why there is none
@@ -111,26 +112,51 @@ def _buckets(document: Json, filmed: Filmed) -> Iterator[str]:
 
 
 def _reached(document: Json) -> Iterator[str]:
+    """Yield the matrix of ops and outcomes, those with gaps first and open."""
     if not document["cells"]:
         return
-    yield '<section id="reached">'
-    yield from (
-        part.replace("<table>", '<table class="data">') for part in matrix(document["cells"])
+    rows: dict[str, list[Json]] = {}
+    for cell in document["cells"]:
+        rows.setdefault(cell["op"], []).append(cell)
+    gaps = {op: cells for op, cells in rows.items() if not min(map(cell_rank, cells))}
+    rest = {op: cells for op, cells in rows.items() if op not in gaps}
+    found = reached(document)
+    amount = f"{found['cells']} of {found['of_cells']}"
+    yield f'<h2 id="reached">Ops and outcomes ({amount} reached)</h2>'
+    yield (
+        '<p><span class="chip miss">never reached</span>'
+        '<span class="chip elsewhere">needs a world that this campaign does not draw</span>'
+        '<span class="chip hit">reached, with its count</span></p>'
     )
+    if gaps:
+        yield from _matrix(gaps)
+    else:
+        yield "<p>Every outcome that these worlds allow was reached.</p>"
+    yield f'<details class="fold"><summary>the other {len(rest)} ops, without a gap</summary>'
+    yield from _matrix(rest)
+    yield "</details>"
     if document["quirks"]:
         met = ", ".join(f"{name} {count:,}" for name, count in document["quirks"].items())
-        yield f"<p>Upstream's own known defects that were met: {text(met)}</p>"
-    yield "</section>"
+        yield f"<p>Upstream's own known defects that were met: {text(met)}.</p>"
+
+
+def _matrix(rows: dict[str, list[Json]]) -> Iterator[str]:
+    yield '<div class="wide"><table class="data"><tr><th>op</th><th>outcomes</th></tr>'
+    for op, cells in rows.items():
+        chips = "".join(map(cell_chip, sorted(cells, key=cell_rank)))
+        yield f'<tr><td class="id">{text(op)}</td><td>{chips}</td></tr>'
+    yield "</table></div>"
 
 
 def _clauses(document: Json) -> Iterator[str]:
-    rows = sorted(document["clauses"], key=lambda row: -row["findings"])
-    broken = [row for row in rows if row["findings"]]
-    yield f'<h2 id="clauses">Clauses ({len(broken):,} of {len(rows):,} broken)</h2>'
+    rows = document["clauses"]
+    broken = sorted((row for row in rows if row["findings"]), key=lambda row: -row["findings"])
+    amount = sum(row["is_clause"] for row in broken)
+    yield f'<h2 id="clauses">Clauses ({amount} of {len(CLAUSES)} broken)</h2>'
     if broken:
         yield from _clause_table(broken)
     yield '<details class="fold"><summary>the clauses that no finding broke</summary>'
-    yield from _clause_table(rows[len(broken) :])
+    yield from _clause_table([row for row in rows if not row["findings"]])
     yield "</details>"
 
 
