@@ -40,10 +40,10 @@ def curves(folder: Folder) -> list[Curve]:
 
 
 def _line(points: Iterable[tuple[float, float]]) -> tuple[Point, ...]:
-    """Return at most `_MOST` of the points, evenly, the last among them."""
+    """Return nothing at the beginning, then at most `_MOST` of the points, the last among them."""
     every = [(t, float(value)) for t, value in points]
     stride = -(-len(every) // _MOST) or 1
-    return tuple(reversed(every[::-1][::stride]))
+    return ((0.0, 0.0), *every[::-1][::stride][::-1])
 
 
 def _rates(folder: Folder) -> Iterator[Point]:
