@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from vmfuzz.crashes import cut, has_bucket, store
+from vmfuzz.crashes import cut, has_bucket, store, store_shortest
 from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.engines.registry import engine
 from vmfuzz.errors import VmfuzzError
@@ -104,8 +104,18 @@ def run_campaign(
                 return
 
 
-def record(campaign: Campaign, plan: Plan, found: Found, out: Path | None) -> bool:
-    """Keep a finding that replays; return whether its signature was never seen before."""
+def record(
+    campaign: Campaign,
+    plan: Plan,
+    found: Found,
+    out: Path | None,
+    *,
+    max_steps: int | None = None,
+) -> bool:
+    """Keep a finding that replays; return whether its signature was never seen before.
+
+    `max_steps` limits the minimization, by default to the system's own limit.
+    """
     signature = found.finding.signature
     known = campaign.findings.get(signature)
     if known is not None:
@@ -115,7 +125,13 @@ def record(campaign: Campaign, plan: Plan, found: Found, out: Path | None) -> bo
         campaign.unreproducible += 1
         return False
     is_new = out is None or not has_bucket(out, signature)
-    minimized = minimize(cut(found), checks=plan.checks, strict=plan.strict, system=plan.system)
+    minimized = minimize(
+        cut(found),
+        checks=plan.checks,
+        strict=plan.strict,
+        max_steps=max_steps,
+        system=plan.system,
+    )
     stored = campaign.findings[signature] = Stored(found, minimized, is_new=is_new)
     if out is not None:
         _store(stored, out, plan)
@@ -130,6 +146,23 @@ def _store(stored: Stored, out: Path, plan: Plan) -> None:
         stored.problem = ""
     except VmfuzzError as error:
         stored.path, stored.problem = None, str(error)
+
+
+def improve(stored: Stored, plan: Plan, out: Path | None, max_steps: int) -> None:
+    """Go on minimizing a finding. Effect: its trace, and that of its bucket, may get shorter."""
+    small = minimize(
+        stored.minimized.trace,
+        checks=plan.checks,
+        strict=plan.strict,
+        max_steps=max_steps,
+        system=plan.system,
+    )
+    stored.minimized = small
+    if out is not None and stored.path is not None:
+        try:
+            store_shortest(out, small)
+        except VmfuzzError as error:
+            stored.problem = str(error)
 
 
 def store_missing(campaign: Campaign, plan: Plan, out: Path) -> None:

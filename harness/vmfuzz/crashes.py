@@ -56,16 +56,26 @@ def store(
     Errors: VmfuzzError when the folder cannot be written; what is there stays whole.
     """
     bucket = folder / bucket_name(found.finding.signature)
-    first, shortest = bucket / "first.trace", bucket / "min.trace"
-    if _is_shorter(minimized.trace, shortest):
-        save(shortest, minimized.trace)
-        block = finding_block(minimized.finding, minimized.trace, whole=True)
-        write_atomically(bucket / "finding.txt", block + "\n")
+    first, shortest = bucket / "first.trace", store_shortest(folder, minimized)
     if first.exists():
         _store_another(bucket, cut(found))
     else:
         write_atomically(bucket / "meta.json", _meta(found, rng_seed, sut))
         save(first, cut(found))
+    return shortest
+
+
+def store_shortest(folder: Path, minimized: Minimized) -> Path:
+    """Put a trace into its bucket if the bucket has no shorter one; return the path of that.
+
+    Errors: VmfuzzError when the folder cannot be written; what is there stays whole.
+    """
+    bucket = folder / bucket_name(minimized.finding.signature)
+    shortest = bucket / "min.trace"
+    if _is_shorter(minimized.trace, shortest):
+        save(shortest, minimized.trace)
+        block = finding_block(minimized.finding, minimized.trace, whole=True)
+        write_atomically(bucket / "finding.txt", block + "\n")
     return shortest
 
 

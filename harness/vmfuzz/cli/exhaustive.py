@@ -14,6 +14,8 @@ from vmfuzz.exhaustive.alphabet import DEFAULT_OPS
 from vmfuzz.exhaustive.limits import MAX_DEPTH
 from vmfuzz.exhaustive.scope import DEFAULT_DEPTH, Scope
 
+BARE = Path("-")  # `--resume` without a file: the campaign
+
 _OPTIONS = (
     click.option(
         "--depth",
@@ -37,7 +39,11 @@ _OPTIONS = (
         "--resume",
         "resume",
         type=FilePath(),
-        help="exhaustive: keep the search in this file, and go on from what is in it.",
+        is_flag=False,
+        flag_value=str(BARE),
+        metavar="[FILE]",
+        help="Go on with the campaign in --out. With a FILE, exhaustive: keep the search in it, and"
+        " go on from there.",
     ),
 )
 

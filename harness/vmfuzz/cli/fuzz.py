@@ -1,4 +1,4 @@
-"""`vmfuzz fuzz`: a campaign in one process."""
+"""`vmfuzz fuzz`: a campaign, in this process or in several."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,10 +7,11 @@ import rich_click as click
 from rich.table import Table
 
 from vmfuzz.campaign import Campaign, StopOn, run_campaign, store_missing
+from vmfuzz.cli.campaign_options import CampaignOptions, campaign_options
 from vmfuzz.cli.exhaustive import exhaustive_options, needs_engine
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.gaps import gap_lines, gaps
-from vmfuzz.cli.live import live_system, sut_options
+from vmfuzz.cli.live import live_system, refused_lines, sut_options
 from vmfuzz.cli.options import (
     Duration,
     FilePath,
@@ -20,10 +21,11 @@ from vmfuzz.cli.options import (
     world_option,
 )
 from vmfuzz.cli.output import print_json, result_console
+from vmfuzz.cli.settings import ConfiguredCommand, config_options
 from vmfuzz.cli.watch import Watch
 from vmfuzz.crashes import check_folder
 from vmfuzz.engines.interface import DEFAULT_FEEDBACK, FEEDBACKS, Feedback, Plan
-from vmfuzz.engines.registry import EVERY_ENGINE, EXHAUSTIVE, engine
+from vmfuzz.engines.registry import EVERY_ENGINE, EXHAUSTIVE, check_engines
 from vmfuzz.errors import HarnessError, VmfuzzError, shown
 from vmfuzz.exhaustive.alphabet import chosen_ops
 from vmfuzz.exhaustive.scope import Claim, Scope
@@ -36,7 +38,7 @@ _DEFAULT_SECONDS = 30.0
 _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
 
 
-@click.command("fuzz")
+@click.command("fuzz", cls=ConfiguredCommand)
 @click.option(
     "--engine",
     "engines",
@@ -78,8 +80,10 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
     help="End at any finding, at one that --out lacks, or never.",
 )
 @click.option("--strict", is_flag=True, help="Known upstream defects (quirks) are findings too.")
+@campaign_options
 @exhaustive_options
 @sut_options
+@config_options
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def command(
     engines: str,
@@ -94,6 +98,7 @@ def command(
     stop_on: StopOn,
     strict: bool,
     scope: Scope | None,
+    campaign: CampaignOptions,
     sut: str | None,
     sut_seconds: float,
     as_json: bool,
@@ -106,6 +111,7 @@ def command(
     vmfuzz fuzz --fault segment-clone-misses-last --out findings
     vmfuzz fuzz --engine exhaustive --depth 5 --ops 'frame_*,unique_*'
     vmfuzz fuzz --sut './my-agent --frames 64' --time 10m --out findings
+    vmfuzz fuzz --config-profile nightly --time 8h --out night --resume
     """
     world, pinned = world_from(settings)
     names = [name.strip() for name in engines.split(",")]
@@ -122,14 +128,13 @@ def command(
         scope=scope or Scope(),
     )
     needs_engine(scope, names)
-    if feedback is not None and "atheris" not in names:
-        raise VmfuzzError(f"--feedback {feedback}: only the atheris engine has feedback")
-    if len(set(names)) < len(names):
-        raise VmfuzzError(f"--engine {engines}: an engine is named twice")
-    for name in names:
-        engine(name, is_live=sut is not None)
+    check_engines(names, feedback, is_live=sut is not None)
     if out is not None:
         check_folder(out)
+    if campaign.needs_workers:
+        from vmfuzz.cli.night import run_and_show
+
+        return run_and_show(plan, names, campaign, out, stop_on, sut=sut, as_json=as_json)
     with live_system(sut, sut_seconds, faults=plan.faults, settings=(world, pinned)) as live:
         return _run(replace(plan, live=live), names, stop_on, out, as_json=as_json)
 
@@ -222,7 +227,9 @@ def as_document(campaign: Campaign, plan: Plan, code: Exit) -> dict[str, object]
     }
 
 
-def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
+def show(
+    campaign: Campaign, plan: Plan, out: Path | None, code: Exit, ending: list[str] | None = None
+) -> None:
     """Print findings, what was run, and as last lines: verdict, where to look, next command."""
     console = result_console()
     for stored in campaign.findings.values():
@@ -251,17 +258,14 @@ def show(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> None:
     console.print(f"; never: {', '.join(idle)}" if shown else "", markup=False)
     for line in gap_lines(campaign, plan):
         console.print(line, markup=False, soft_wrap=True)
-    if plan.live is not None and plan.live.vocabulary.refusals:
-        refused = ", ".join(
-            f"{name} ({n})" for name, n in sorted(plan.live.vocabulary.refusals.items())
-        )
-        console.print(f"refused by the agent: {refused}", markup=False)
+    for line in refused_lines(plan.live):
+        console.print(line, markup=False)
     for quirk, count in campaign.quirks().items():
         console.print(f"known upstream defect met {count:,} times: {quirk}", markup=False)
     for claim in claims(campaign):
         for line in claim.lines:
             console.print(line, markup=False, soft_wrap=True)
-    for line in last_lines(campaign, plan, out, code):
+    for line in ending or last_lines(campaign, plan, out, code):
         console.print(line, markup=False, soft_wrap=True)
 
 

@@ -77,6 +77,13 @@ def split_command(sut: str) -> list[str]:
     return words
 
 
+def refused_lines(live: "LiveSystem | None") -> list[str]:
+    """Return a line that says which ops the agent refused, and how often; none if it did not."""
+    refusals = live.vocabulary.refusals if live is not None else {}
+    refused = ", ".join(f"{name} ({n})" for name, n in sorted(refusals.items()))
+    return [f"refused by the agent: {refused}"] if refused else []
+
+
 @contextmanager
 def _signals_as_interrupts() -> Iterator[None]:
     """Let a signal that ends the process unwind it first, as Ctrl-C does."""

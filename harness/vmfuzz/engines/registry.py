@@ -48,3 +48,13 @@ def engine(name: str, *, is_live: bool = False) -> Engine:
 
         return ExhaustiveEngine()
     raise VmfuzzError(f"unknown engine {name!r}{closest(name, list(EVERY_ENGINE))}")
+
+
+def check_engines(names: list[str], feedback: str | None, *, is_live: bool) -> None:
+    """Make sure that each engine can be had, with this feedback. Errors: VmfuzzError."""
+    if feedback is not None and "atheris" not in names:
+        raise VmfuzzError(f"--feedback {feedback}: only the atheris engine has feedback")
+    if len(set(names)) < len(names):
+        raise VmfuzzError(f"--engine {','.join(names)}: an engine is named twice")
+    for name in names:
+        engine(name, is_live=is_live)

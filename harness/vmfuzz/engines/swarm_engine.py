@@ -78,8 +78,12 @@ def generate_and_run(
     config: SwarmConfig,
     length: int,
     tally: dict[tuple[str, str], int],
+    note: Callable[[Session, Op], None] | None = None,
 ) -> tuple[list[Op], Finding | None]:
-    """Generate and run up to `length` ops. Effect: `tally` counts what they came to."""
+    """Generate and run up to `length` ops. Effect: `tally` counts what they came to.
+
+    `note` is called after each step.
+    """
     source = SwarmTrace(rng, config, session.state)
     ops: list[Op] = []
     seen: dict[tuple[type, str], int] = {}
@@ -92,6 +96,8 @@ def generate_and_run(
         outcome = session.outcome
         key = (op.__class__, "ok" if outcome is OK else outcome_word(outcome))
         seen[key] = seen.get(key, 0) + 1
+        if note is not None:
+            note(session, op)
         if finding is not None or session.is_over:
             break
         settle(op)

@@ -1,0 +1,73 @@
+"""What the workers of a run have done, summed up over all of them and all their restarts."""
+
+from dataclasses import dataclass, field
+
+from vmfuzz.campaigns.events import WorkerRate
+from vmfuzz.campaigns.messages import Message
+from vmfuzz.campaigns.pool import Running
+from vmfuzz.engines.interface import Progress
+
+
+@dataclass(slots=True)
+class Census:
+    """Amounts of a run. Shape: `progress` per engine, `features` of all traces."""
+
+    progress: dict[str, Progress] = field(default_factory=dict)
+    features: set[int] = field(default_factory=set)
+    steps: int = 0
+    traces: int = 0
+    _steps_of: dict[int, int] = field(default_factory=dict)
+    _shown: dict[int, tuple[float, int]] = field(default_factory=dict)
+
+    def add(self, worker: Running, message: Message) -> None:
+        """Add what a message says came since the worker's last. Requires: in their order."""
+        steps = max(0, message.steps - worker.steps)
+        traces = max(0, message.traces - worker.traces)
+        progress = self.progress.setdefault(worker.job.name, Progress())
+        progress.steps += steps
+        progress.traces += traces
+        self._count(worker.number, steps, traces)
+        for op, word, amount in message.tally:
+            progress.tally[op, word] = progress.tally.get((op, word), 0) + amount
+        for quirk, amount in message.quirks.items():
+            progress.quirks[quirk] = progress.quirks.get(quirk, 0) + amount
+        self.features.update(message.news)
+
+    def checked(self, worker: Running, message: Message) -> None:
+        """Add a stored trace that was run once more."""
+        self._count(worker.number, message.steps, 1)
+        self.features.update(message.news)
+
+    def rates(self, now: float, running: list[Running]) -> tuple[WorkerRate, ...]:
+        """Return what each worker has done, with its rate since the last call."""
+        rss = {worker.number: worker.rss for worker in running}
+        rates = []
+        for number in sorted(self._steps_of):
+            steps = self._steps_of[number]
+            then, before = self._shown.get(number, (0.0, 0))
+            rate = (steps - before) / (now - then) if now > then else 0.0
+            self._shown[number] = (now, steps)
+            rates.append(WorkerRate(number, steps, round(rate, 1), rss.get(number, 0)))
+        return tuple(rates)
+
+    def tally(self) -> dict[str, dict[str, int]]:
+        """Return, per op, how often it came to what."""
+        table: dict[str, dict[str, int]] = {}
+        for progress in self.progress.values():
+            for (op, word), count in progress.tally.items():
+                row = table.setdefault(op, {})
+                row[word] = row.get(word, 0) + count
+        return table
+
+    def quirks(self) -> dict[str, int]:
+        """Return how often each known upstream defect was met."""
+        total: dict[str, int] = {}
+        for progress in self.progress.values():
+            for quirk, count in progress.quirks.items():
+                total[quirk] = total.get(quirk, 0) + count
+        return total
+
+    def _count(self, number: int, steps: int, traces: int) -> None:
+        self.steps += steps
+        self.traces += traces
+        self._steps_of[number] = self._steps_of.get(number, 0) + steps

@@ -1,0 +1,284 @@
+"""The workers of a campaign: started, listened to, watched, ended; a dead one is replaced."""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import monotonic
+from typing import Final, Protocol
+
+from vmfuzz.campaigns.heartbeat import NOTHING, Beat, Heartbeat
+from vmfuzz.campaigns.in_process import resident_of
+from vmfuzz.campaigns.job import Job, seed_of
+from vmfuzz.campaigns.messages import MAX_LINE, Message, MessageError, decode
+from vmfuzz.errors import HarnessError
+
+COMMAND: Final = (sys.executable, "-m", "vmfuzz.campaigns.worker")
+GRACE: Final = 2.0  # seconds in which a worker that is told to stop must have stopped
+MAX_RESTARTS: Final = 50  # of one worker in one stage
+_HOPELESS: Final = 3  # deaths in a row without a step: there is no point in another
+_POLL: Final = 0.1
+_LOOK_EVERY: Final = 0.5  # seconds between two looks at a worker's memory
+_OUT_OF_MEMORY: Final = 71
+_END_OF_STDERR: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a worker may use. Units: seconds for one trace, bytes of memory."""
+
+    trace_seconds: float = 20.0
+    memory: int = 2 << 30
+
+
+class Boss(Protocol):
+    """Who is told what the workers do, and says when to stop."""
+
+    def heard(self, worker: "Running", message: Message) -> None:
+        """Take a message."""
+        ...
+
+    def changed(self, worker: "Running", what: str, reason: str, beat: Beat | None) -> None:
+        """Note what happened to a worker; `beat` says which trace it ran, if that can be known."""
+        ...
+
+    def pulse(self) -> bool:
+        """Do a little of what is waiting; called ten times a second. Return whether to go on."""
+        ...
+
+
+@dataclass(slots=True)
+class Running:
+    """A worker, from its start to its end. Amounts are those of this process alone."""
+
+    number: int
+    job: Job
+    process: "subprocess.Popen[bytes]"
+    heartbeat: Heartbeat
+    stderr: Path
+    steps: int = 0
+    traces: int = 0
+    stored: int = 0
+    rss: int = 0
+    beat: int = 0
+    beaten: float = 0.0
+    looked: float = 0.0
+    buffer: bytearray = field(default_factory=bytearray)
+    last: Beat | None = None
+    is_done: bool = False
+    reason: tuple[str, str] = ("died", "")
+    restarts: int = 0
+    barren: int = 0
+
+    @property
+    def pipe(self) -> int:
+        """The descriptor that its messages come from."""
+        assert self.process.stdout is not None
+        return self.process.stdout.fileno()
+
+
+class Pool:
+    """Runs jobs side by side, one worker each. `scratch` is a folder of its own."""
+
+    def __init__(
+        self, boss: Boss, scratch: Path, limits: Limits, command: tuple[str, ...] = COMMAND
+    ) -> None:
+        self.boss, self.scratch, self.limits, self.command = boss, scratch, limits, command
+        self.workers: dict[int, Running] = {}
+        self._selector = selectors.DefaultSelector()
+        self._started = 0
+        self._until: float | None = None
+
+    def run(self, jobs: list[Job], seconds: float | None) -> None:
+        """Run the jobs, at most so long; a worker that ends too early is replaced.
+
+        Effect: no worker is left, however this ends.
+        """
+        self._until = monotonic() + seconds if seconds is not None else None
+        try:
+            for number, job in enumerate(jobs):
+                self._start(number, job)
+            while self.workers and self.boss.pulse() and not self._is_late():
+                self._listen(_POLL)
+                self._watch()
+            self._stop()
+        finally:
+            for worker in list(self.workers.values()):
+                self._end(worker)
+
+    def _is_late(self) -> bool:
+        return self._until is not None and monotonic() >= self._until
+
+    def _start(self, number: int, job: Job, restarts: int = 0, barren: int = 0) -> None:
+        self._started += 1
+        heart = self.scratch / f"heart.{self._started}"
+        stderr = self.scratch / f"stderr.{self._started}"
+        job = replace(job, heartbeat=str(heart), memory=self.limits.memory)
+        heartbeat = Heartbeat(heart)
+        try:
+            with stderr.open("wb") as errors:
+                process = subprocess.Popen(
+                    self.command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    start_new_session=True,  # Ctrl-C is ours to handle
+                )
+        except OSError as error:
+            raise HarnessError(f"cannot start a worker: {error.strerror or error}") from None
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # it died at once: that is seen when it is waited for
+            process.stdin.write(job.encode())
+            process.stdin.close()
+        worker = Running(number, job, process, heartbeat, stderr, restarts=restarts, barren=barren)
+        worker.beaten = worker.looked = monotonic()
+        os.set_blocking(worker.pipe, False)
+        self._selector.register(worker.pipe, selectors.EVENT_READ, worker)
+        self.workers[number] = worker
+
+    def _listen(self, seconds: float) -> None:
+        for key, _ in self._selector.select(seconds):
+            self._read(key.data)
+
+    def _read(self, worker: Running) -> None:
+        """Take what a worker has said; one that is at an end, or talks nonsense, is ended."""
+        try:
+            data = os.read(worker.pipe, 1 << 20)
+        except BlockingIOError:
+            return
+        if not data:
+            self._gone(worker)
+            return
+        worker.buffer += data
+        *lines, rest = worker.buffer.split(b"\n")
+        worker.buffer = rest
+        try:
+            if len(rest) > MAX_LINE:
+                raise MessageError("a message without end")
+            for line in lines:
+                self._hear(worker, decode(bytes(line)))
+        except MessageError as error:
+            worker.reason = ("failed", f"it said what no worker says: {error}")
+            self._gone(worker)
+
+    def _hear(self, worker: Running, message: Message) -> None:
+        worker.beaten = monotonic()
+        worker.is_done |= message.kind == "done"
+        if message.kind == "failed":
+            worker.reason = ("failed", message.text)
+        elif message.kind == "memory":
+            worker.reason = ("oversized", f"more than {self.limits.memory >> 20} MiB")
+        self.boss.heard(worker, message)
+        if message.kind == "checked":
+            worker.steps += message.steps
+            worker.traces += 1
+        elif message.kind in {"progress", "finding", "done"}:
+            worker.steps, worker.traces = message.steps, message.traces
+            worker.stored = message.stored
+
+    def _watch(self) -> None:
+        now = monotonic()
+        for worker in list(self.workers.values()):
+            count = worker.heartbeat.read().count
+            if count != worker.beat:
+                worker.beat, worker.beaten = count, now
+            if now - worker.looked >= _LOOK_EVERY:
+                worker.looked, worker.rss = now, resident_of(worker.process.pid)
+            if now - worker.beaten > self.limits.trace_seconds:
+                worker.reason = ("hung", f"no end after {self.limits.trace_seconds:g} s")
+                self._gone(worker)
+            elif worker.rss > self.limits.memory:
+                worker.reason = ("oversized", f"{worker.rss >> 20} MiB")
+                self._gone(worker)
+
+    def _gone(self, worker: Running) -> None:
+        """End a worker and see why; replace it, if it had not done its job."""
+        beat = worker.last = worker.heartbeat.read()
+        code = self._end(worker)
+        if worker.is_done:
+            return
+        what, reason = worker.reason
+        if what == "died":
+            reason = _ending(code, worker.stderr)
+        if worker.job.mode == "check" and beat.number < len(worker.job.paths):
+            reason = f"{reason}, at {worker.job.paths[beat.number]}"
+        runs = beat.kind != NOTHING and worker.job.mode == "engine"
+        self.boss.changed(worker, what, reason, beat if runs else None)
+        self._replace(worker)
+
+    def _replace(self, worker: Running) -> None:
+        barren = worker.barren + 1 if not worker.steps else 0
+        if worker.restarts >= MAX_RESTARTS or barren >= _HOPELESS:
+            self.boss.changed(worker, "failed", "given up: it dies again and again", None)
+            return
+        job = self._rest(worker)
+        if job is None:
+            return
+        self._start(worker.number, job, worker.restarts + 1, barren)
+        self.boss.changed(self.workers[worker.number], "restarted", "", None)
+
+    def _rest(self, worker: Running) -> Job | None:
+        """Return what a dead worker has left to do, None if nothing: other seeds, less of it."""
+        plan, changes = worker.job.plan, dict[str, object]()
+        if worker.job.mode == "check":
+            done = worker.last.number + 1 if worker.last is not None else 1
+            paths = worker.job.paths[done:]
+            return replace(worker.job, paths=paths) if paths else None
+        if self._until is not None:
+            left = self._until - monotonic()
+            if left < 1:
+                return None
+            changes["seconds"] = left
+        if plan["steps"] is not None:
+            changes["steps"] = plan["steps"] - worker.steps
+            if plan["steps"] <= worker.steps:
+                return None
+        return worker.job.with_plan(rng_seed=seed_of(plan["rng_seed"], "again"), **changes)
+
+    def _stop(self) -> None:
+        """Ask the workers to stop, and hear what they still have to say; then end them."""
+        for worker in self.workers.values():
+            with suppress(ProcessLookupError):
+                worker.process.send_signal(signal.SIGTERM)
+            worker.is_done = True  # whatever becomes of it now, it needs no other
+        limit = monotonic() + GRACE
+        while self.workers and monotonic() < limit:
+            self._listen(_POLL)
+
+    def _end(self, worker: Running) -> int:
+        """End a worker with all it started; return its exit code."""
+        with suppress(KeyError, ValueError):
+            self._selector.unregister(worker.pipe)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(worker.process.pid, signal.SIGKILL)
+        code = worker.process.wait()
+        if worker.process.stdout is not None:
+            worker.process.stdout.close()
+        worker.heartbeat.close()
+        self.workers.pop(worker.number, None)
+        return code
+
+    def close(self) -> None:
+        """Give back what the pool holds."""
+        self._selector.close()
+
+
+def _ending(code: int, stderr: Path) -> str:
+    """Say how a process ended, with the end of what it wrote to stderr."""
+    words = f"exit code {code}" if code >= 0 else _signal_name(-code)
+    with suppress(OSError), stderr.open("rb") as file:
+        file.seek(max(0, stderr.stat().st_size - _END_OF_STDERR))
+        last = file.read().decode("utf-8", "replace").strip().splitlines()
+        words += f": {last[-1]}" if last else ""
+    return words
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,65 @@
+"""Finds out which ops killed a worker: a child runs its last trace again, writing it down."""
+
+import os
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from vmfuzz.campaigns.heartbeat import Beat
+from vmfuzz.campaigns.pool import COMMAND, Limits, Running
+
+_OUT_OF_MEMORY: Final = 71
+
+
+class Recovery:
+    """A child that runs once more what killed a worker, writing it down as it goes."""
+
+    def __init__(
+        self,
+        worker: Running,
+        beat: Beat,
+        scratch: Path,
+        limits: Limits,
+        command: tuple[str, ...] = COMMAND,
+    ) -> None:
+        self.worker, self.limits = worker, limits
+        self.path = scratch / f"recovered.{id(worker)}.trace"
+        values = {
+            "kind": beat.kind,
+            "number": beat.number,
+            "text": beat.text.decode("utf-8", "replace"),
+            "data": beat.data.hex(),
+        }
+        job = replace(worker.job, mode="recover", paths=[str(self.path)], beat=values, seen=[])
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.write(job.encode())
+            self.process.stdin.close()
+        self.started = monotonic()
+
+    def outcome(self) -> str | None:
+        """Return what became of it: `hung`, `died`, or `ended` well; None while it runs."""
+        code = self.process.poll()
+        if code is None:
+            if monotonic() - self.started <= self.limits.trace_seconds:
+                return None
+            self.stop()
+            return "hung"
+        return "ended" if code == 0 else "oversized" if code == _OUT_OF_MEMORY else "died"
+
+    def stop(self) -> None:
+        """End the child."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
