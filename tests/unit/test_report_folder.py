@@ -165,7 +165,9 @@ def test_what_the_last_run_did_not_meet_is_known(tmp_path: Path) -> None:
         ([START, End(9, 1, 4, "goal not reached")], "unsure", "Nothing found"),
         ([START, Progress(5, 1, 10, 1)], "unsure", "Nothing found"),
         ([START, End(9, 1, 0, "x"), replace(START, t=9, run=2)], "unsure", "Nothing found"),
-        ([START, finding(1, 1, OLD, "flaky"), End(9, 1, 4, "x")], "finding", "1 flaky finding"),
+        ([START, finding(1, 1, OLD, "flaky"), End(9, 1, 4, "x")], "unsure", "1 flaky finding"),
+        ([START, finding(1, 1, OLD, "known"), End(9, 1, 0, "x")], "clean", "1 known finding"),
+        ([START, finding(1, 1, OLD, "new"), End(9, 1, 130, "x")], "finding", "1 new finding"),
     ],
 )
 def test_a_campaign_without_buckets_has_a_verdict(
@@ -195,6 +197,43 @@ def test_a_finding_without_its_bucket_is_told(tmp_path: Path) -> None:
 
     assert (row["status"], row["path"], row["replay"]) == ("new", "", "")
     assert row["problem"].startswith("its bucket is not in the folder")
+
+
+@pytest.mark.parametrize("apart", ["held", "flaky"])
+def test_a_trace_kept_apart_is_shown_and_never_run(tmp_path: Path, apart: str) -> None:
+    name = f"{apart}/HANG--access.0123.trace"
+    (tmp_path / apart).mkdir()
+    (tmp_path / name).write_text(CLONE)
+    event = replace(finding(1, 1, "HANG/access", "new"), path=name)
+    write_log(tmp_path, [START, event, End(9, 1, 1, "FOUND", new=("HANG/access",))])
+    told, files = render(read_folder(tmp_path))
+
+    (row,) = told["buckets"]
+    assert (row["path"], row["trace"], row["problem"]) == (name, CLONE, "")
+    assert row["replay"] == f"vmfuzz replay {tmp_path}/{name}"
+    assert 'id="film-0"' not in files["report.html"]
+    assert "not run here" in files["report.html"]
+
+
+@pytest.mark.parametrize(
+    "path", ["../secret.trace", "/etc/passwd", "held/../../x.trace", "held", "other/a.trace"]
+)
+def test_a_log_cannot_name_a_file_outside_the_folder(tmp_path: Path, path: str) -> None:
+    (tmp_path / "secret.trace").write_text(CLONE)
+    (tmp_path / "x.trace").write_text(CLONE)
+    folder = tmp_path / "findings"
+    write_log(folder, [START, replace(finding(1, 1, OLD, "new"), path=path)])
+    (row,) = document(folder)["buckets"]
+
+    assert (row["path"], row["trace"]) == ("", "")
+
+
+def test_what_is_resolved_may_be_named_by_its_bucket(tmp_path: Path) -> None:
+    write_bucket(tmp_path, "STRUCT.03'/list_drop")
+    write_log(tmp_path, [START, End(9, 1, 0, "clean", resolved=("STRUCT.03-adapted--list_drop",))])
+    (row,) = document(tmp_path)["buckets"]
+
+    assert (row["signature"], row["status"]) == ("STRUCT.03'/list_drop", "resolved")
 
 
 def test_a_live_system_is_in_the_command_and_the_model_s_view_is_no_verdict(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from vmfuzz.trace_file import load
 from vmfuzz.trace_text import format_trace
 
 MAX_BUCKETS: Final = 2_000
+KEPT_APART: Final = ("held", "flaky")  # traces that ended or hung who ran them, or did not replay
 _MAX_META: Final = 64 << 10
 _MAX_WORDS: Final = 16 << 10
 _MAX_LINES: Final = 400  # of a trace
@@ -23,8 +24,9 @@ _MAX_NAME: Final = 200
 
 @dataclass(slots=True)
 class Bucket:
-    """One signature of a folder.
+    """One signature of a folder; `path` is that of its trace, relative to the folder.
 
+    `name` is that of its bucket, empty without one: such a trace is shown, and never run.
     `status` is `new`, `known`, `flaky`, `resolved`, or `stored` where no log says; `trace` is the
     shortest one, None with a `problem`; `lines` are the line numbers of its steps, from 1.
     Units: `at` seconds of campaign time, None when no log says.
@@ -49,6 +51,7 @@ class Bucket:
     text: str = ""
     lines: list[int] = field(default_factory=list)
     problem: str = ""
+    path: str = ""
 
 
 def read_buckets(folder: Path) -> tuple[list[Bucket], int]:
@@ -69,14 +72,25 @@ def _read(folder: Path, name: str) -> Bucket:
     found.sut = _word(meta, "sut") or None
     found.words = _text(path / "finding.txt")
     found.kept = sum(1 for _ in path.glob("*.trace"))
-    try:
-        found.trace = load(path / "min.trace")
-        found.ops = len(found.trace.steps)
-        found.text = _shortened(format_trace(found.trace))
-        found.lines = step_lines(_text(path / "min.trace"))
-    except VmfuzzError as error:
-        found.problem = shown(error)
+    _read_trace(folder, found, f"{name}/min.trace")
     return found
+
+
+def read_apart(folder: Path, bucket: Bucket, path: str) -> None:
+    """Give a finding without a bucket its trace. `path` is relative, in one of `KEPT_APART`."""
+    bucket.kept = 1
+    _read_trace(folder, bucket, path)
+
+
+def _read_trace(folder: Path, bucket: Bucket, path: str) -> None:
+    try:
+        bucket.trace = load(folder / path)
+    except VmfuzzError as error:
+        bucket.problem = shown(error)
+        return
+    bucket.path, bucket.ops = path, len(bucket.trace.steps)
+    bucket.text = _shortened(format_trace(bucket.trace))
+    bucket.lines = step_lines(_text(folder / path))
 
 
 def step_lines(text: str) -> list[int]:

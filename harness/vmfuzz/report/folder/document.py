@@ -21,6 +21,7 @@ VERSION: Final = 1
 Json = dict[str, Any]
 STATUSES: Final = ("new", "flaky", "stored", "known", "resolved")  # most urgent first
 _MANY: Final = 200
+_NO_EXIT: Final = -1
 _NO_CLAUSE: Final = "no clause: an outcome, an event or an answer that is not as it should be"
 _CLAUSE: Final = {clause.id: clause for clause in CLAUSES}
 
@@ -74,7 +75,7 @@ def _bucket(folder: Folder, bucket: Bucket) -> Json:
         "ops_found": bucket.ops_found,
         "run": bucket.run,
         "at": bucket.at,
-        "path": f"{bucket.name}/min.trace" if bucket.name else "",
+        "path": bucket.path,
         "trace": bucket.text,
         "lines": bucket.lines[:_MANY],
         "replay": _replay(folder, bucket),
@@ -83,9 +84,7 @@ def _bucket(folder: Folder, bucket: Bucket) -> Json:
 
 
 def _replay(folder: Folder, bucket: Bucket) -> str:
-    if not bucket.name:
-        return ""
-    return replay_command(folder.path / bucket.name / "min.trace", bucket.sut)
+    return replay_command(folder.path / bucket.path, bucket.sut) if bucket.path else ""
 
 
 def _upstream(folder: Folder) -> str:
@@ -221,14 +220,15 @@ def _verdict(folder: Folder, document: Json) -> Json:
     counts, end = document["counts"], folder.end
     parts = [f"{counts[name]:,} {name}" for name in STATUSES if counts[name]]
     headline = f"{', '.join(parts)} finding{'' if sum(counts.values()) == 1 else 's'}"
-    has_open = any(counts[name] for name in STATUSES if name != "resolved")
+    is_urgent = any(counts[name] for name in ("new", "stored"))
+    exit_code = end.exit if end is not None else _NO_EXIT
     if end is not None:
-        words, is_sure = shown(end.verdict), end.exit in {0, 1}
+        words = shown(end.verdict)
     elif folder.has_log:
-        words, is_sure = "the last run has no end: it was killed, or it is still going on", False
+        words = "the last run has no end: it was killed, or it is still going on"
     else:
-        words, is_sure = "no log of a campaign in this folder, only what it found", True
-    kind = "finding" if has_open else "clean" if is_sure else "unsure"
+        words, exit_code = "no log of a campaign in this folder, only what it found", 1
+    kind = {0: "clean", 1: "finding"}.get(exit_code, "finding" if is_urgent else "unsure")
     return {"kind": kind, "headline": headline if parts else "Nothing found", "words": words}
 
 

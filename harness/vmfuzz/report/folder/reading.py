@@ -4,18 +4,19 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 
 from vmfuzz.campaigns.event_log import Log, read_log
 from vmfuzz.campaigns.events import End, Event, FindingSeen, Start
 from vmfuzz.campaigns.folder import CORPUS, EVENTS, META, read_object
 from vmfuzz.errors import VmfuzzError, shown
-from vmfuzz.report.folder.buckets import Bucket, read_buckets
+from vmfuzz.report.folder.buckets import KEPT_APART, Bucket, read_apart, read_buckets
 from vmfuzz.swarm import fuzz_worlds
 from vmstore.world import World, WorldError
 
 _MAX_ENTRIES: Final = 200_000
+_GONE: Final = "its bucket is not in the folder: deleted since, or it could not be written"
 _Kind = TypeVar("_Kind", bound=Event)
 
 
@@ -135,7 +136,9 @@ def _match(folder: Folder) -> None:
     plan = max((event.run for event in folder.of(Start) if not event.is_resumed), default=1)
     verdicts = _verdicts(folder.end)
     there = {bucket.signature for bucket in folder.buckets}
-    folder.buckets += [_lost(events[-1]) for name, events in seen.items() if name not in there]
+    folder.buckets += [
+        _lost(folder.path, events[-1]) for name, events in seen.items() if name not in there
+    ]
     for bucket in folder.buckets:
         events = seen.get(bucket.signature, [])
         if events:
@@ -143,13 +146,18 @@ def _match(folder: Folder) -> None:
             bucket.at, bucket.run, bucket.witness = first.t, first.run, last.witness
             bucket.engine, bucket.ops_found = first.engine, first.ops_found
             bucket.status, bucket.reason = _status([e for e in events if e.run >= plan])
-        bucket.status = verdicts.get(bucket.signature, bucket.status)
+        said = verdicts.get(bucket.signature, bucket.status)
+        bucket.status = verdicts.get(bucket.name, said) if bucket.name else said
 
 
-def _lost(event: FindingSeen) -> Bucket:
-    problem = "its bucket is not in the folder: deleted since, or it could not be written"
-    found = Bucket("", event.signature, event.clause, event.op, problem=problem)
-    found.ops = event.ops
+def _lost(folder: Path, event: FindingSeen) -> Bucket:
+    """Return a finding without a bucket: its trace may be kept elsewhere, where nobody runs it."""
+    found = Bucket("", event.signature, event.clause, event.op, ops=event.ops)
+    parts = PurePosixPath(event.path).parts
+    if len(parts) == 2 and parts[0] in KEPT_APART and parts[1].endswith(".trace"):
+        read_apart(folder, found, "/".join(parts))
+    else:
+        found.problem = _GONE
     return found
 
 
@@ -162,7 +170,7 @@ def _status(events: list[FindingSeen]) -> tuple[str, str]:
 
 
 def _verdicts(end: End | None) -> dict[str, str]:
-    """Return what the last run's end says; a signature that an earlier list has as well is that."""
+    """Return what the last run's end says, by signature or bucket; new is the strongest."""
     if end is None:
         return {}
     lists = {"known": end.known, "resolved": end.resolved, "flaky": end.flaky, "new": end.new}

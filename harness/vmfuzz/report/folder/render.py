@@ -35,13 +35,13 @@ def render(folder: Folder) -> tuple[Json, dict[str, str]]:
 
 def _page(folder: Folder, document: Json) -> str:
     """Return the page with as many explorers as fit."""
-    by_name = {bucket.name: bucket for bucket in folder.buckets if bucket.name}
+    by_path = {bucket.path: bucket for bucket in folder.buckets if bucket.path}
     films: list[tuple[Json | None, str]] = []
     left = _FILMS
     wanted = document["buckets"][:MAX_CARDS]
     for at, row in enumerate(wanted):
         allowed = min(_ONE, max(_LEAST, left // (len(wanted) - at)))
-        films.append(_film(by_name.get(row["name"]), min(allowed, left)))
+        films.append(_film(by_path.get(row["path"]), min(allowed, left)))
         found = films[-1][0]
         left -= len(json.dumps(found, separators=(",", ":"))) if found is not None else 0
     text = report_page(document, films.__getitem__)
@@ -55,6 +55,8 @@ def _page(folder: Folder, document: Json) -> str:
 def _film(bucket: Bucket | None, allowed: int) -> tuple[Json | None, str]:
     if bucket is None or bucket.trace is None:
         return None, ""
+    if not bucket.name:
+        return None, "This trace ended or hung who ran it, or did not fail again: not run here."
     command = "`vmfuzz explain PATH --html FILE` makes a page of this trace."
     if len(bucket.trace.steps) > _MAX_STEPS:
         return None, f"The trace is too long for this page. {command}"
