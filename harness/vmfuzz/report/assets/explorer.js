@@ -96,6 +96,7 @@ class Explorer {
       pagesCard(state, changed, this),
       el("div", { class: "flow" }, panelsOf(state, changed))].filter(Boolean));
     this.pageDetail(state);
+    this.revealPage();
     this.focusAgain(hadFocus);
     this.live.textContent = this.spoken(item, isFailing);
     if (this.isAlone) this.keepInAddress(item);
@@ -149,13 +150,15 @@ class Explorer {
     }
     const kind = /^ok/.test(item.out || "") ? "good" : /^(panic|abort|div)/.test(item.out || "")
       ? "bad" : "warn";
+    const isRefused = this.isFailing(item) && this.film.finding.clause.startsWith("OUT.");
     const halfDone = kind === "bad" ? el("p", { class: "dim" }, "The call did not return: what it "
       + "left half done below is shown, and is no finding by itself.") : "";
     return card(`Step ${item.n}`, [
       el("p", { class: "op-line mono" }, item.op),
       item.skip ? el("p", { class: "dim" }, `skipped: ${item.skip}`)
         : item.out ? el("p", {}, "outcome ", el("span", { class: `chip mono ${kind}` }, item.out)) : "",
-      halfDone, this.events(item), this.changeTable(item, before, state)], { class: "card wide" });
+      halfDone, isRefused ? el("p", { class: "dim" }, "The view did not accept this outcome and did "
+        + "not take it over: differences below follow from that.") : "", this.events(item), this.changeTable(item, before, state)], { class: "card wide" });
   }
 
   events(item) {
@@ -213,6 +216,13 @@ class Explorer {
     if (!this.page || isShown) return;
     const grid = this.cards.querySelector(".pages");
     grid.after(el("div", { class: "detail", "aria-live": "polite" }, equation(state, this.page)));
+  }
+
+  // Scrolls the grid of pages only, to the chosen page or the first that differs.
+  revealPage() {
+    const grid = this.cards.querySelector(".pages");
+    const shown = grid.querySelector('[aria-pressed="true"], .bad, .new');
+    if (shown) grid.scrollTop = shown.offsetTop - grid.offsetTop - 60;
   }
 
   focused() {

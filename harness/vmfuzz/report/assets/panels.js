@@ -58,7 +58,7 @@ function pagesCard(state, changed, view) {
   const grid = el("div", { class: "pages", role: "group", "aria-label": "pages",
     onkeydown: (event) => moveInGrid(event) }, cells);
   const more = state.get("more:page");
-  return card(`Pages (${live.length} in use)`, [grid,
+  return card(`Pages (${live.length} ${view.film.hidden_pages ? "shown" : "in use"})`, [grid,
     more ? el("p", { class: "dim" }, TEXTS.more(more)) : "",
     view.film.hidden_pages ? el("p", { class: "dim" },
       "A large machine: the pages of the last step and the first others are shown.") : "",

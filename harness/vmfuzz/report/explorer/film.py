@@ -27,7 +27,7 @@ Json = dict[str, Any]
 VERSION: Final = 1
 MAX_BYTES: Final = 1_500_000
 _WINDOWS: Final = (300, 100, 30, 10, 4, 2, 1)  # steps kept at either end, until the film fits
-_WORK: Final = 400_000  # subjects looked at in one film
+_WORK: Final = 200_000  # subjects looked at in one half of a film
 _TEXT: Final = 600  # characters of an op, an outcome or a witness
 _EVENTS: Final = 40
 _OTHERS: Final = 20
@@ -72,23 +72,25 @@ def film(
 
 def _scouted(trace: Trace, faults: tuple[str, ...], *, strict: bool) -> tuple[Run, _Plan]:
     """Run once without a camera, to know where the trace ends and how much there is to see."""
-    touched: set[int] = set()
-    seen: set[int] = set()
-    last = 0
+    last: tuple[int, Session] | None = None
 
     def watch(position: int, session: Session) -> None:
-        nonlocal touched, seen, last
-        store, cells = session.view.store, session.machine.cells
-        touched = {owner.index for owner in store.touched} | {r[0].index for r in cells.journal}
-        seen, last = store.owners.keys() | cells.slots.keys(), position
+        nonlocal last
+        last = position, session
 
     result = run(trace, faults=faults, strict=strict, watch=watch)
-    end = max([last, *result.skipped], default=0) + 1
+    end = max([last[0] if last else 0, *result.skipped]) + 1
     if result.finding is not None:
         end = result.finding.step + 1
     end = min(end, len(trace.steps))
-    fits = max(1, _WORK // max(1, len(seen)))
-    window = max(w for w in _WINDOWS if w <= fits)
+    if last is None:
+        return result, _Plan(end, _WINDOWS[0], None)
+    store, cells = last[1].view.store, last[1].machine.cells
+    seen = store.owners.keys() | cells.slots.keys()
+    touched = {owner.index for owner in store.touched} | {r[0].index for r in cells.journal}
+    tables = last[1].view.spaces.tables.values()
+    work = min(len(seen), LIMIT) + sum(len(table.entries) for table in tables)
+    window = max((w for w in _WINDOWS if w * work <= _WORK), default=1)
     return result, _Plan(end, window, _chosen(result.finding, touched, seen))
 
 

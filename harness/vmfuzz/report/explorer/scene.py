@@ -26,8 +26,9 @@ def scene(state: State, pages: Iterable[int] | None = None) -> Scene:
     `pages` are the indices of the pages to look at, every one that was ever touched without it.
     Cost: a walk over what is live.
     """
-    seen = state.machine.cells.slots.keys() | state.view.store.owners.keys()
-    looked_at = sorted(seen if pages is None else seen & set(pages))
+    slots, owners = state.machine.cells.slots, state.view.store.owners
+    every = slots.keys() | owners.keys() if pages is None else pages
+    looked_at = sorted(index for index in every if index in slots or index in owners)
     parts = {
         "page": _page_rows(state, looked_at),
         "handle": _handle_rows(state),
