@@ -43,6 +43,7 @@ def test_it_opens_at_the_finding_with_both_sides_of_the_equation(
     page = opened(clone)
 
     assert where(page) == "after step 1 of 1"
+    assert page.locator(".opt.off").count() == 1
     broken = page.inner_text(".broken")
     assert "ACCT.3c broke" in broken
     assert "count 1, but the owners amount to 2" in broken

@@ -94,6 +94,8 @@ def test_the_command_is_copied(opened: Opened, large: Path) -> None:
 
     assert page.inner_text("#bucket-0 button[data-copy]") == "Copied"
     assert page.evaluate("copiedText") == page.inner_text("#bucket-0 .command code")
+    page.click("#bucket-0 button[data-copy-trace]")
+    assert page.evaluate("copiedText").startswith("#vmfuzz-trace 1\nworld\nfault inc-ref")
 
 
 def test_an_address_opens_a_bucket(opened: Opened, large: Path) -> None:

@@ -67,9 +67,11 @@ class Explorer {
   option(at) {
     const item = at ? this.film.steps[at - 1] : { n: "", op: "the empty machine" };
     const isFailing = this.isFailing(item);
-    const out = item.skip ? "skipped" : isFailing ? `\u2717 ${this.film.finding.clause}` : item.out || "";
-    return el("li", { class: `opt${isFailing ? " failing" : ""}`, role: "option", tabindex: -1,
-      "data-at": at, "aria-selected": false },
+    const isOff = Object.values(item.set || {}).some((record) => record.bad) || item.expected;
+    const out = item.skip ? "skipped" : isFailing ? `\u2717 ${this.film.finding.clause}`
+      : `${isOff ? "\u2260 " : ""}${item.out || ""}`;
+    return el("li", { class: `opt${isFailing ? " failing" : ""}${isOff ? " off" : ""}`,
+      role: "option", tabindex: -1, "data-at": at, "aria-selected": false },
     el("span", { class: "n" }, String(item.gap ? "\u22EE" : item.n)),
     el("span", { class: "op mono" }, item.gap ? `${plural(item.gap, "step")} not shown` : item.op),
     el("span", { class: "out" }, out));

@@ -3,6 +3,9 @@ document.querySelector(".top").append(themeButton());
 for (const button of document.querySelectorAll("button[data-copy]")) {
   button.addEventListener("click", () => copied(button, button.dataset.copy));
 }
+for (const button of document.querySelectorAll("button[data-copy-trace]")) {
+  button.addEventListener("click", () => copied(button, button.previousElementSibling.textContent));
+}
 for (const bucket of document.querySelectorAll("details.bucket")) {
   const place = bucket.querySelector(".explorer");
   const open = () => {

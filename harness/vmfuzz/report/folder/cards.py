@@ -28,7 +28,8 @@ def card(
     if bucket["replay"]:
         yield command(bucket["replay"])
     if bucket["trace"]:
-        yield f"<pre>{lines(bucket['trace'])}</pre>"
+        yield f'<div class="command"><pre>{lines(bucket["trace"])}</pre>'
+        yield '<button type="button" data-copy-trace>Copy</button></div>'
     if bucket["words"]:
         yield f'<details class="fold"><summary>finding.txt</summary><pre>{lines(bucket["words"])}'
         yield "</pre></details>"
