@@ -168,6 +168,40 @@ def test_lists_and_their_cursors_are_shown() -> None:
     }
 
 
+def test_an_op_that_writes_shows_the_bytes_it_wrote() -> None:
+    body = (
+        "s0 = segment_from_unused(start=0x1000, end=0x3000)\n"
+        "vmio_write_bytes(segment=s0, offset=0xffe, data=00112233)\n"
+    )
+    written = filmed(body)["steps"][1]["set"]
+
+    assert written["bytes:0x1000"]["data"] == ["+0xfff: 11"]
+    assert written["bytes:0x2000"]["data"] == ["+0x0: 22 33"]
+    assert written.keys() == {"bytes:0x1000", "bytes:0x2000"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("fill-zeros-one-short", "in memory, by the ops 0x00"),
+        ("typed-slice-length-in-elements", "in memory, by the ops"),
+    ],
+)
+def test_a_wrong_byte_is_named(name: str, said: str) -> None:
+    document = film(load(ROOT / "corpora" / "regressions" / f"{name}.trace"))
+    bad = [text for row in states(document)[-1].values() for text in row.get("bad", [])]
+
+    assert document["finding"]["clause"] == "VIEW.MEM"
+    assert [said in text for text in bad] == [True]
+
+
+def test_buffers_have_the_bytes_that_their_op_gave_them() -> None:
+    last = states(filmed("b0 = buf_new(len=4, seed=1)\n"))[-1]
+
+    assert last["buf:b0"]["bytes"] == 4
+    assert last["buf:b0"]["data"][0].startswith("+0x0: 01 ")
+
+
 def test_entries_that_continue_each_other_are_one_record() -> None:
     last = states(film(load(ROOT / "corpora" / "seeds" / "huge-pages-split.trace")))[-1]
     (leaf,) = [row for row in last.values() if row.get("n")]

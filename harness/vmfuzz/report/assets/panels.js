@@ -203,6 +203,6 @@ function panelsOf(state, changed) {
     spansCard(state, changed),
     cpusCard(state, changed),
     rowsCard("Lists", state, changed, ["list", "lcursor"]),
-    rowsCard("Buffers, readers, writers", state, changed, ["buf", "vio"]),
+    rowsCard("Contents, readers, writers", state, changed, ["bytes", "buf", "vio"]),
   ].filter(Boolean);
 }

@@ -28,6 +28,10 @@ function entryText(r) {
   return `${r.kind} ${r.to}${size} ${r.prop}${run}`;
 }
 
+function dataText(r) {
+  return r.data ? `${r.data.join(", ")} (crc ${r.crc})` : "all zero";
+}
+
 const TEXTS = {
   page: (r) => {
     const sign = r.rc === r.sum ? "=" : "\u2260";
@@ -56,7 +60,8 @@ const TEXTS = {
     + `, root ${r.root}`,
   tlb: (r) => `${r.va} \u2192 ${r.to} ${r.prop}`,
   rcu: (r) => `waits for the grace period: ${(r.pages || []).join(" ") || "nothing"}`,
-  buf: (r) => plural(r.bytes || 0, "byte"),
+  bytes: (r) => dataText(r),
+  buf: (r) => `${plural(r.bytes || 0, "byte")}, ${dataText(r)}`,
   vio: (r) => `bytes [${r.start}, ${r.end}) of ${r.of}, ${r.kind}`,
   more: (r) => `${plural(r.n, "more")} not shown`,
 };
@@ -65,7 +70,7 @@ const LABELS = {
   page: (n) => `page ${n}`, table: (n) => `table ${n}`, cpu: (n) => `CPU ${n}`,
   entry: (n) => `entry ${n.slice(n.indexOf("/") + 1)} of ${n.slice(0, n.indexOf("/"))}`,
   tlb: (n) => `CPU ${n.slice(0, n.indexOf("/"))} TLB`, rcu: (n) => `RCU batch ${n}`,
-  more: (n) => `${n} left out`,
+  bytes: (n) => `bytes of ${n}`, more: (n) => `${n} left out`,
 };
 
 function textOf(key, record) { return (TEXTS[kindOf(key)] || JSON.stringify)(record); }

@@ -1,4 +1,4 @@
-"""CPUs, readers and writers as the explorer shows them: what runs, what is cached, what is left.
+"""CPUs as the explorer shows them: what each runs and caches, what waits for the grace period.
 
 The view is shown; `bad` says where the machine's memory or values are different.
 """
@@ -9,12 +9,9 @@ from vmfuzz.report.explorer.records import NOTHING, Row, made, rights, unlike
 from vmfuzz.report.explorer.space_scene import space_name
 from vmstore.arch import PAGE_SIZE
 from vmstore.clauses.abstraction import prop_of
-from vmstore.clauses.io_cases import VioCase
 from vmstore.clauses.space_cases import cpu_of
 from vmstore.clauses.tlbs import same_translation
-from vmstore.ids import PREFIXES
 from vmstore.step import State
-from vmstore.vm_io_owner import name_of
 
 
 def cpu_rows(state: State) -> Iterator[Row]:
@@ -64,19 +61,3 @@ def _tlb_rows(state: State, cpu: int) -> Iterator[Row]:
         prop = by_ops.prop if by_ops is not None else prop_of(here.bits) if here else None
         yield made(f"tlb:{cpu}/{page:#x}", [bad], va=f"{page:#x}", to=f"{to:#x}",
                    prop=rights(prop) if prop is not None else "")  # fmt: skip
-
-
-def io_rows(state: State) -> Iterator[Row]:
-    """Yield buffers, and what readers and writers have left."""
-    machine, store = state.machine, state.view.store
-    for number, (_, length) in sorted(machine.io.bufs.items()):
-        yield made(f"buf:b{number}", bytes=length)
-    for vio, entry in sorted(store.vm_ios.items()):
-        owner = entry.owner
-        lender, number = owner.lender
-        kind = "fallible" if owner.is_fallible else "infallible"
-        left = VioCase(state, vio).left()
-        here = "nothing" if left is None else f"bytes [{left[0]:#x}, {left[1]:#x})"
-        bad = unlike(here, f"bytes [{owner.start:#x}, {owner.end:#x})")
-        yield made(f"vio:{name_of(vio)}", [bad], start=f"{owner.start:#x}", end=f"{owner.end:#x}",
-                   of=f"{PREFIXES[lender]}{number}", kind=kind)  # fmt: skip

@@ -7,7 +7,8 @@ What the ops amount to (store and view) is shown; where the machine has somethin
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from vmfuzz.report.explorer.cpu_scene import cpu_rows, io_rows
+from vmfuzz.report.explorer.contents_scene import io_rows
+from vmfuzz.report.explorer.cpu_scene import cpu_rows
 from vmfuzz.report.explorer.records import NOTHING, Row, Scene, capped, made, unlike
 from vmfuzz.report.explorer.space_scene import cursor_rows, space_rows
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED
