@@ -77,7 +77,8 @@ class Night:
         self.stage = ""
         self.is_interrupted = False
         self.is_hopeless = False
-        self.partial: list[str] = []
+        self.claims: list[str] = []  # what searches have shown
+        self.partial: list[str] = []  # and those that were not all they were to show
         self.stored = StoredTraces(desk, self.corpus, asked.replay)
         self._end = asked.seconds
 
@@ -202,8 +203,8 @@ class Night:
         self.census.add(worker, message)
         if message.found is not None:
             self.desk.take(message.found)
-        if message.kind == "done" and not message.is_expected:
-            self.partial.append(message.text)
+        if message.kind == "done" and message.text:
+            (self.claims if message.is_expected else self.partial).append(message.text)
 
     def changed(self, worker: Running, what: str, reason: str, beat: Beat | None) -> None:
         """Note what happened to a worker; find out which trace it ran."""

@@ -249,6 +249,8 @@ def last_lines(night: Night, code: Exit) -> list[str]:
         Exit.INTERRUPTED: "interrupted",
     }
     lines = [f"{words[code]} ({counts})"]
+    lines += [f"shown: {text}" for text in night.claims]
+    lines += [f"not all that was to be shown: {text}" for text in night.partial]
     lines += [f"resolved: {name}" for name in summary["resolved"]]
     lines += [f"known: {name}: {why}" for name, why in sorted(desk.reasons.items())]
     lines += [f"broken: {shown(text)}" for text in desk.broken[:10]]
