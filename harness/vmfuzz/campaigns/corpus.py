@@ -17,7 +17,6 @@ from vmfuzz.trace import Trace
 from vmfuzz.trace_file import load, write_atomically
 from vmfuzz.trace_text import format_trace
 
-MAX_TRACES: Final = 50_000
 MAX_TEXT: Final = 256 << 10  # bytes of one trace
 _NAME: Final = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}\.trace")
 _DIGITS: Final = 32

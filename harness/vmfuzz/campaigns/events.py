@@ -122,8 +122,8 @@ class FindingSeen(Event):
 
 @dataclass(frozen=True, slots=True)
 class Worker(Event):
-    """Something happened to a worker. `what` is `started`, `died`, `hung`, `oversized`, `failed`
-    or `restarted`.
+    """Something happened to a worker. `what` is `died`, `hung`, `oversized`, `failed`,
+    `restarted` or `given up`.
 
     `path` is that of the trace it ran, relative to the folder, if that could be kept.
     """

@@ -15,6 +15,7 @@ MAX_TRACE: Final = 1 << 20  # characters of a trace's text
 _MAX_AMOUNT: Final = (1 << 63) - 1
 _MAX_TEXT: Final = 20_000
 _MAX_ROWS: Final = 10_000
+_KINDS: Final = frozenset({"progress", "finding", "checked", "done", "failed", "memory"})
 
 
 class MessageError(ValueError):
@@ -60,7 +61,7 @@ def decode(line: bytes) -> Message:
     if not isinstance(values, dict):
         raise MessageError("no object")
     kind = values.get("kind")
-    if kind not in {"progress", "finding", "checked", "done", "failed", "memory"}:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise MessageError("a kind that no worker sends")
     return Message(
         kind,

@@ -76,8 +76,10 @@ class Night:
         self.pool = Pool(self, scratch, asked.limits, asked.command)
         self.stage = ""
         self.is_interrupted = False
-        self.is_hopeless = False
-        self.partial: list[str] = []
+        self.gave_up = False
+        self.is_broken = False
+        self.claims: list[str] = []  # what searches have shown
+        self.partial: list[str] = []  # and those that were not all they were to show
         self.stored = StoredTraces(desk, self.corpus, asked.replay)
         self._end = asked.seconds
 
@@ -199,17 +201,21 @@ class Night:
             self.census.checked(worker, message)
             self.stored.judge(message)
             return
+        if worker.job.mode == "check":
+            return
         self.census.add(worker, message)
         if message.found is not None:
             self.desk.take(message.found)
-        if message.kind == "done" and not message.is_expected:
-            self.partial.append(message.text)
+        if message.kind == "done" and message.text:
+            (self.claims if message.is_expected else self.partial).append(message.text)
 
     def changed(self, worker: Running, what: str, reason: str, beat: Beat | None) -> None:
         """Note what happened to a worker; find out which trace it ran."""
         self.recorder.worker(worker.number, what, reason)
-        if what == "failed" and beat is None:
-            self.is_hopeless = True
+        if what == "given up":
+            self.gave_up = True
+        elif what == "failed" and beat is None:
+            self.is_broken = True
         if beat is not None:
             self.morgue.take(worker, what, reason, beat)
 

@@ -19,8 +19,9 @@ from vmfuzz.errors import HarnessError
 
 COMMAND: Final = (sys.executable, "-m", "vmfuzz.campaigns.worker")
 GRACE: Final = 2.0  # seconds in which a worker that is told to stop must have stopped
+START: Final = 30.0  # seconds until a worker must have begun with its first trace
 MAX_RESTARTS: Final = 50  # of one worker in one stage
-_HOPELESS: Final = 3  # deaths in a row without a step: there is no point in another
+_HOPELESS: Final = 3  # deaths in a row before a first trace: there is no point in another
 _POLL: Final = 0.1
 _LOOK_EVERY: Final = 0.5  # seconds between two looks at a worker's memory
 _OUT_OF_MEMORY: Final = 71
@@ -188,8 +189,9 @@ class Pool:
                 worker.beat, worker.beaten = count, now
             if now - worker.looked >= _LOOK_EVERY:
                 worker.looked, worker.rss = now, resident_of(worker.process.pid)
-            if now - worker.beaten > self.limits.trace_seconds:
-                worker.reason = ("hung", f"no end after {self.limits.trace_seconds:g} s")
+            patience = self.limits.trace_seconds if worker.beat else START
+            if now - worker.beaten > max(patience, self.limits.trace_seconds):
+                worker.reason = ("hung", f"no end after {patience:g} s")
                 self._gone(worker)
             elif worker.rss > self.limits.memory:
                 worker.reason = ("oversized", f"{worker.rss >> 20} MiB")
@@ -204,17 +206,17 @@ class Pool:
         what, reason = worker.reason
         if what == "died":
             reason = _ending(code, worker.stderr)
-        if worker.job.mode == "check" and beat.number < len(worker.job.paths):
+        if worker.job.mode == "check" and beat.count and beat.number < len(worker.job.paths):
             reason = f"{reason}, at {worker.job.paths[beat.number]}"
         runs = beat.kind != NOTHING and worker.job.mode == "engine"
         self.boss.changed(worker, what, reason, beat if runs else None)
-        self._replace(worker)
-
-    def _replace(self, worker: Running) -> None:
-        barren = worker.barren + 1 if not worker.steps else 0
+        barren = 0 if beat.count or worker.steps else worker.barren + 1
         if worker.restarts >= MAX_RESTARTS or barren >= _HOPELESS:
-            self.boss.changed(worker, "failed", "given up: it dies again and again", None)
-            return
+            self.boss.changed(worker, "given up", "it dies again and again", None)
+        else:
+            self._replace(worker, barren)
+
+    def _replace(self, worker: Running, barren: int) -> None:
         job = self._rest(worker)
         if job is None:
             return
@@ -225,7 +227,7 @@ class Pool:
         """Return what a dead worker has left to do, None if nothing: other seeds, less of it."""
         plan, changes = worker.job.plan, dict[str, object]()
         if worker.job.mode == "check":
-            done = worker.last.number + 1 if worker.last is not None else 1
+            done = worker.last.number + 1 if worker.last and worker.last.count else 0
             paths = worker.job.paths[done:]
             return replace(worker.job, paths=paths) if paths else None
         if self._until is not None:

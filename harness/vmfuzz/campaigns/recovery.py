@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Final
 
 from vmfuzz.campaigns.heartbeat import Beat
-from vmfuzz.campaigns.pool import COMMAND, Limits, Running
+from vmfuzz.campaigns.pool import COMMAND, START, Limits, Running
 
 _OUT_OF_MEMORY: Final = 71
 
@@ -47,12 +47,18 @@ class Recovery:
             self.process.stdin.write(job.encode())
             self.process.stdin.close()
         self.started = monotonic()
+        self.begun: float | None = None
 
     def outcome(self) -> str | None:
         """Return what became of it: `hung`, `died`, or `ended` well; None while it runs."""
         code = self.process.poll()
         if code is None:
-            if monotonic() - self.started <= self.limits.trace_seconds:
+            now = monotonic()
+            if self.begun is None and self.path.exists():
+                self.begun = now
+            if self.begun is None and now - self.started <= START:
+                return None
+            if self.begun is not None and now - self.begun <= self.limits.trace_seconds:
                 return None
             self.stop()
             return "hung"

@@ -127,7 +127,9 @@ def main() -> None:
     code = 0
     try:
         _run(job, reporter, Stop())
-        reporter.report("done")
+        claim = reporter.progress.claim  # of a search: what it has shown
+        ending = {"text": claim.verdict, "expected": claim.is_complete} if claim else {}
+        reporter.report("done", **ending)
     except MemoryError:
         code = _OUT_OF_MEMORY
         reporter.say("memory")

@@ -88,7 +88,7 @@ def run_night(
                 options.limits,
                 options.replay,
             )
-            result = _run(Night(asked, desk, Path(scratch), Panel(asked)), options.fail_on)
+            result = run_to_end(Night(asked, desk, Path(scratch), Panel(asked)), options.fail_on)
         if out is None:
             for stored in desk.campaign.findings.values():
                 stored.path = None
@@ -128,7 +128,8 @@ def _desk(
     return Desk(Campaign(), plan, folder, recorder, known)
 
 
-def _run(night: Night, fail_on: FailOn) -> Result:
+def run_to_end(night: Night, fail_on: FailOn) -> Result:
+    """Run the stages, however they end, and write the end of the log."""
     desk = night.desk
     broken: VmfuzzError | None = None
     with _interrupts(night):
@@ -156,6 +157,7 @@ def _run(night: Night, fail_on: FailOn) -> Result:
         corpus=len(night.corpus),
         buckets=len(buckets(desk.folder.path)),
         rss=resident(),
+        workers=night.census.rates(desk.recorder.elapsed(), []),
     )
     if desk.recorder.problem:
         note(desk.recorder.problem)
@@ -202,12 +204,13 @@ def exit_code(night: Night, fail_on: FailOn) -> Exit:
     """Return what the campaign amounts to."""
     if night.is_interrupted:
         return Exit.INTERRUPTED
-    crashed = any(held.signature.startswith("CRASH/") for held in night.desk.held)
-    if night.is_hopeless or crashed:
+    held = [held for held in night.desk.held if held.status != "flaky"]
+    crashed = any(held.signature.startswith("CRASH/") for held in held)
+    if night.is_broken or crashed or (night.gave_up and not held):
         return Exit.HARNESS
     if failing(night, fail_on):
         return Exit.FINDING
-    return Exit.INCONCLUSIVE if night.desk.flaky or night.partial else Exit.CLEAN
+    return Exit.INCONCLUSIVE if document(night)["flaky"] or night.partial else Exit.CLEAN
 
 
 def document(night: Night) -> dict[str, Any]:
@@ -249,6 +252,8 @@ def last_lines(night: Night, code: Exit) -> list[str]:
         Exit.INTERRUPTED: "interrupted",
     }
     lines = [f"{words[code]} ({counts})"]
+    lines += [f"shown: {text}" for text in night.claims]
+    lines += [f"not all that was to be shown: {text}" for text in night.partial]
     lines += [f"resolved: {name}" for name in summary["resolved"]]
     lines += [f"known: {name}: {why}" for name, why in sorted(desk.reasons.items())]
     lines += [f"broken: {shown(text)}" for text in desk.broken[:10]]

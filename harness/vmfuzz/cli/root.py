@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "minimize": "Shrink a failing trace.",
     "explain": "Show what each step of a trace changed.",
     "conformance": "Compare the model with recordings of the real code.",
+    "corpus": "List, show, gather and thin out the traces that campaigns keep.",
     "coverage": "Show what of the specification a set of traces reaches.",
     "report": "Write the report of a campaign: page, JUnit, SARIF, summary.",
     "audit": "Test the contracts that the proof trusts.",

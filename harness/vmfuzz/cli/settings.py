@@ -105,7 +105,7 @@ def _from_files(ctx: click.Context, raw: dict[str, Any]) -> dict[str, Any]:
     for name, chosen in named.items():  # a mistake in any of them is one
         found = _checked(ctx, chosen, f"{where} profile.{name}")
         settings |= found if name == profile else {}
-    if raw.get("resume") == str(BARE):
+    if "resume" in raw and (not isinstance(raw["resume"], str) or raw["resume"] == str(BARE)):
         out = raw.get("out") or settings.get("out")
         if out is None:
             raise VmfuzzError("--resume: which campaign? name its folder with --out")
