@@ -9,7 +9,7 @@ import pytest
 
 from vmfuzz.campaign import Campaign
 from vmfuzz.campaigns.event_log import read_log
-from vmfuzz.campaigns.events import End, Progress, Start, Tally
+from vmfuzz.campaigns.events import End, Progress, Stage, Start, Tally
 from vmfuzz.campaigns.folder import CampaignFolder
 from vmfuzz.campaigns.in_process import Keeper
 from vmfuzz.campaigns.recorder import Recorder, Stopwatch
@@ -183,9 +183,9 @@ def test_a_campaign_of_this_process_is_kept(tmp_path: Path) -> None:
 
     events = read_log(tmp_path / "events.jsonl").events
     assert [type(event) for event in events] == [
-        *(Start, Progress, Tally, Progress, Tally, End),
+        *(Start, Stage, Progress, Tally, Stage, Progress, Tally, End),
     ]
-    start, progress = events[:2]
+    start, _, progress = events[:3]
     assert isinstance(start, Start)
     assert isinstance(progress, Progress)
     assert (start.seed, start.date, start.workers) == (5, "2026-11-21", 1)
