@@ -186,9 +186,16 @@ def test_a_campaign_survives_being_killed(vmfuzz: Vmfuzz, tmp_path: Path, kills:
 
     assert done.returncode == 1
     assert "ACCT.3c/segment_clone" in campaign_of(done)["new"], "new since the campaign began"
-    for path in (tmp_path / "night").rglob(".*"):
-        path.unlink()  # temporary files of writers that were killed
     check_whole(tmp_path, kills + 1)
+
+
+def test_a_campaign_that_has_used_up_its_time_says_so(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
+    first = vmfuzz(*WORKERS, "--time", "3s", "--out", "night")
+    again = vmfuzz("fuzz", "--resume", "--out", "night")
+
+    assert first.returncode == 0
+    assert again.returncode == 2
+    assert "--resume: the campaign has used up its 3 s; --time gives it more" in again.stderr
 
 
 def test_the_first_interrupt_drains_and_reports(tmp_path: Path) -> None:
@@ -338,6 +345,20 @@ def test_every_profile_that_ships_runs(vmfuzz: Vmfuzz, tmp_path: Path, profile: 
 
     assert done.returncode in {0, 4}, done.stdout + done.stderr
     assert campaign_of(done)["workers"] == len(os.sched_getaffinity(0))
+
+
+def test_a_search_goes_on_in_the_next_run_and_another_one_has_its_own_file(
+    vmfuzz: Vmfuzz, tmp_path: Path
+) -> None:
+    command = ("fuzz", "--workers", 2, "--engine", "exhaustive", "--out", "night", "--steps", 9000,
+               "--ops", "frame_from_unused,frame_drop")  # fmt: skip
+    shallow, deep = (vmfuzz(*command, "--depth", depth) for depth in (2, 3))
+    other = vmfuzz(*command, "--depth", 1, "--world", "frames=2")
+
+    assert [done.returncode for done in (shallow, deep, other)] == [0, 0, 0]
+    assert "shown: every trace of up to 2 ops over this alphabet" in shallow.stdout
+    assert "shown: every trace of up to 3 ops over this alphabet" in deep.stdout
+    assert len(list((tmp_path / "night").glob("exhaustive-*.jsonl"))) == 2
 
 
 def test_kept_traces_must_end_as_they_say(vmfuzz: Vmfuzz, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from vmfuzz.campaign import Campaign
 from vmfuzz.campaigns.event_log import read_log
-from vmfuzz.campaigns.events import End, Progress, Start, Tally
+from vmfuzz.campaigns.events import End, Progress, Stage, Start, Tally
 from vmfuzz.campaigns.folder import CampaignFolder
 from vmfuzz.campaigns.in_process import Keeper
 from vmfuzz.campaigns.recorder import Recorder, Stopwatch
@@ -159,6 +159,19 @@ def test_a_file_that_is_not_ours_is_named(
     CampaignFolder(tmp_path).close()  # the failure has let the lock go
 
 
+def test_what_killed_writers_left_is_swept_up_and_nothing_else(tmp_path: Path) -> None:
+    names = [".state.json.a1b2c3_9", "corpus/ab/.00ff.trace.abcdefgh", "A--b/.min.trace.12345678"]
+    others = [".gitignore", "notes.json.abcdefgh", "corpus/.README.md.abcdefgh"]
+    for name in (*names, *others):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+
+    CampaignFolder(tmp_path).close()
+
+    assert not [name for name in names if (tmp_path / name).exists()]
+    assert [name for name in others if (tmp_path / name).exists()] == others
+
+
 def test_a_state_that_cannot_be_written_is_remarked_upon_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,9 +196,9 @@ def test_a_campaign_of_this_process_is_kept(tmp_path: Path) -> None:
 
     events = read_log(tmp_path / "events.jsonl").events
     assert [type(event) for event in events] == [
-        *(Start, Progress, Tally, Progress, Tally, End),
+        *(Start, Stage, Progress, Tally, Stage, Progress, Tally, End),
     ]
-    start, progress = events[:2]
+    start, _, progress = events[:3]
     assert isinstance(start, Start)
     assert isinstance(progress, Progress)
     assert (start.seed, start.date, start.workers) == (5, "2026-11-21", 1)

@@ -199,9 +199,9 @@ def test_a_finding_without_its_bucket_is_told(tmp_path: Path) -> None:
     assert row["problem"].startswith("its bucket is not in the folder")
 
 
-@pytest.mark.parametrize("apart", ["held", "flaky"])
-def test_a_trace_kept_apart_is_shown_and_never_run(tmp_path: Path, apart: str) -> None:
-    name = f"{apart}/HANG--access.0123.trace"
+@pytest.mark.parametrize(("apart", "suffix"), [("held", "held"), ("flaky", "trace")])
+def test_a_trace_kept_apart_is_shown_and_never_run(tmp_path: Path, apart: str, suffix: str) -> None:
+    name = f"{apart}/HANG--access.0123.{suffix}"
     (tmp_path / apart).mkdir()
     (tmp_path / name).write_text(CLONE)
     event = replace(finding(1, 1, "HANG/access", "new"), path=name)

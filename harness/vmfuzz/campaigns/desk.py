@@ -119,7 +119,8 @@ class Desk:
         signature = f"{clause}/{op}"
         folder = self.folder.path / "held"
         name = name_of(text).replace("/", "")[:16]
-        path: Path | None = folder / f"{bucket_name(signature)}.{name}.trace"
+        # Not `.trace`: who replays the whole folder must not meet one that never ends.
+        path: Path | None = folder / f"{bucket_name(signature)}.{name}.held"
         is_first = signature not in {held.signature for held in self.held}
         status = "known" if any(folder.glob(f"{bucket_name(signature)}.*")) else "new"
         reason = self.known.reason(signature)

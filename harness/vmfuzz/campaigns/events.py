@@ -41,7 +41,8 @@ class Start(Event):
     """A run begins: what it was asked for.
 
     `is_resumed` when it goes on with the plan of the run before. `date` is the day as
-    `YYYY-MM-DD`, empty if nobody said it. Units: `seconds` of this run, None without a limit.
+    `YYYY-MM-DD`, empty if nobody said it. Units: `seconds` of the plan, of which a resumed run
+    has what is left; None without a limit.
     """
 
     engines: tuple[str, ...]

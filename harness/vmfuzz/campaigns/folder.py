@@ -7,6 +7,7 @@ last run stopped), `corpus/`, a folder per signature, and `lock`.
 import fcntl
 import json
 import os
+import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ EVENTS: Final = "events.jsonl"
 STATE: Final = "state.json"
 CORPUS: Final = "corpus"
 LOCK: Final = "lock"
+_HALF: Final = re.compile(r"\..*\.(json|trace|held|txt)\.[a-z0-9_]{8}")  # of `write_atomically`
 _MAX_BYTES: Final = 16 << 20
 _MAX_AMOUNT: Final = (1 << 63) - 1
 
@@ -62,6 +64,7 @@ class CampaignFolder:
         self.path = path
         self.problem = ""
         self._lock: int | None = _locked(path / LOCK)
+        _sweep(path)
         try:
             self.meta = _read_meta(path / META)
             self.state = _read_state(path / STATE)
@@ -114,6 +117,15 @@ class CampaignFolder:
         with suppress(ValueError):
             return path.relative_to(self.path).as_posix()
         return str(path)
+
+
+def _sweep(path: Path) -> None:
+    """Delete what writers that were killed have left half written. Requires: the lock."""
+    for folder in (path, *path.glob("*/"), *(path / CORPUS).glob("*/")):
+        with suppress(OSError):
+            for name in os.listdir(folder):
+                if _HALF.fullmatch(name):
+                    os.unlink(folder / name)
 
 
 def _locked(path: Path) -> int:

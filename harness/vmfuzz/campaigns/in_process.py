@@ -34,7 +34,7 @@ class Keeper:
         self, out: Path, campaign: Campaign, plan: Plan, engines: list[str], date: str
     ) -> None:
         self.folder = CampaignFolder(out)
-        self.campaign, self.plan = campaign, plan
+        self.campaign, self.plan, self.stage = campaign, plan, ""
         self.recorder = Recorder(self.folder, plan.clock)
         self.recorder.start(
             plan=plan_document(plan, engines, workers=1),
@@ -43,8 +43,9 @@ class Keeper:
             is_resumed=False,
         )
 
-    def progress(self, _name: str, _progress: Progress) -> None:
+    def progress(self, name: str, _progress: Progress) -> None:
         """Write down how far the campaign is, when it is time to."""
+        self._stage(name)
         if self.recorder.is_due():
             self._count()
             self.recorder.tick(buckets=len(buckets(self.folder.path)), rss=resident())
@@ -57,6 +58,7 @@ class Keeper:
 
     def close(self, code: int, verdict: str) -> str:
         """Write the end and let the folder go; return why something could not be written."""
+        self._stage("")
         self._count()
         found = self.campaign.findings
         self.recorder.end(
@@ -72,6 +74,14 @@ class Keeper:
         )
         self.folder.close()
         return self.recorder.problem
+
+    def _stage(self, name: str) -> None:
+        if name != self.stage:
+            if self.stage:
+                self.recorder.stage(self.stage, "end")
+            if name:
+                self.recorder.stage(name, "begin")
+            self.stage = name
 
     def _count(self) -> None:
         progress = self.campaign.progress.values()

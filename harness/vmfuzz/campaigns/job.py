@@ -94,6 +94,18 @@ def plan_from(values: dict[str, Any]) -> Plan:
     )
 
 
+def search_file(plan: Plan) -> str:
+    """Return the name of the file that an exhaustive search of this kind is kept in.
+
+    The depth plays no part: a deeper search goes on from a shallower one.
+    """
+    values = plan_values(plan)
+    scope = values["scope"]
+    about = [values[name] for name in ("faults", "checks", "strict", "world", "pinned")]
+    text = json.dumps([*about, scope["ops"], scope["values"]], sort_keys=True)
+    return f"exhaustive-{blake2b(text.encode(), digest_size=4).hexdigest()}.jsonl"
+
+
 def seed_of(seed: int, *parts: int | str) -> int:
     """Return a seed of 31 bits for one part of a campaign: a run, a stage, a shard, a restart."""
     text = "/".join(map(str, (seed, *parts)))

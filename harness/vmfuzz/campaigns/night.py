@@ -16,7 +16,7 @@ from vmfuzz.campaigns.desk import Desk
 from vmfuzz.campaigns.folder import CORPUS
 from vmfuzz.campaigns.heartbeat import Beat
 from vmfuzz.campaigns.in_process import resident
-from vmfuzz.campaigns.job import Job, plan_values, seed_of
+from vmfuzz.campaigns.job import Job, plan_values, search_file, seed_of
 from vmfuzz.campaigns.messages import Message
 from vmfuzz.campaigns.morgue import Morgue
 from vmfuzz.campaigns.pool import COMMAND, GRACE, Limits, Pool, Running
@@ -157,8 +157,8 @@ class Night:
     def _job(self, name: str, worker: int, seconds: float | None, steps: int | None) -> Job:
         plan = replace(self.asked.plan, seconds=seconds, steps=steps, live=None)
         if name == EXHAUSTIVE and plan.scope.resume is None:
-            scope = replace(plan.scope, resume=self.folder.path / "exhaustive.jsonl")
-            plan = replace(plan, scope=scope)
+            file = self.folder.path / search_file(plan)
+            plan = replace(plan, scope=replace(plan.scope, resume=file))
         seed = seed_of(plan.rng_seed, self.recorder.run, name, worker)
         return Job(
             "engine",

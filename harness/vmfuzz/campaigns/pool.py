@@ -261,6 +261,7 @@ class Pool:
         if worker.process.stdout is not None:
             worker.process.stdout.close()
         worker.heartbeat.close()
+        Path(worker.job.heartbeat).unlink(missing_ok=True)
         self.workers.pop(worker.number, None)
         return code
 

@@ -27,7 +27,7 @@ class Recovery:
         command: tuple[str, ...] = COMMAND,
     ) -> None:
         self.worker, self.limits = worker, limits
-        self.path = scratch / f"recovered.{id(worker)}.trace"
+        self.path = scratch / f"{Path(worker.job.heartbeat).name}.trace"
         values = {
             "kind": beat.kind,
             "number": beat.number,

@@ -77,18 +77,19 @@ def run_night(
     with TemporaryDirectory(prefix="vmfuzz-workers-") as scratch:
         path = out if out is not None else Path(scratch, "campaign")
         with CampaignFolder(path) as folder:
+            seconds = _seconds(plan, options, folder)
             desk = _desk(plan, engines, options, folder, known, settings)
             asked = Asked(
                 plan,
                 tuple(engines),
                 options.workers,
-                _seconds(plan, options, folder),
+                seconds,
                 stop_on,
                 options.share,
                 options.limits,
                 options.replay,
             )
-            result = run_to_end(Night(asked, desk, Path(scratch), Panel(asked)), options.fail_on)
+            result = run_to_end(Night(asked, desk, Path(scratch), Panel()), options.fail_on)
         if out is None:
             for stored in desk.campaign.findings.values():
                 stored.path = None
@@ -96,10 +97,19 @@ def run_night(
 
 
 def _seconds(plan: Plan, options: CampaignOptions, folder: CampaignFolder) -> float | None:
-    """Return the time that this run has: of a resumed one, what the runs before left over."""
+    """Return the time that this run has: of a resumed one, what the runs before left over.
+
+    Errors: VmfuzzError when that is nothing.
+    """
     if plan.seconds is None or not options.is_resumed:
         return plan.seconds
-    return max(0.0, plan.seconds - folder.state.spent)
+    left = plan.seconds - folder.state.spent
+    if left < 1:
+        raise VmfuzzError(
+            f"--resume: the campaign has used up its {plan.seconds:g} s; --time gives it more, and"
+            " without --resume another run begins"
+        )
+    return left
 
 
 def _desk(

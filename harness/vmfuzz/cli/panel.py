@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from vmfuzz.campaigns.night import Asked, Night
+from vmfuzz.campaigns.night import Night
 from vmfuzz.cli.streams import mute
 from vmfuzz.crashes import buckets
 
@@ -26,8 +26,7 @@ class _PanelConsole(Console):
 class Panel:
     """Shows a campaign. Effect: writes to stderr only; what cannot be written ends nothing."""
 
-    def __init__(self, asked: Asked, console: Console | None = None) -> None:
-        self.asked = asked
+    def __init__(self, console: Console | None = None) -> None:
         self.console = console or _PanelConsole(file=sys.stderr, highlight=False)
         self.live: Live | None = None
         self.shown = monotonic()

@@ -154,7 +154,7 @@ def _lost(folder: Path, event: FindingSeen) -> Bucket:
     """Return a finding without a bucket: its trace may be kept elsewhere, where nobody runs it."""
     found = Bucket("", event.signature, event.clause, event.op, ops=event.ops)
     parts = PurePosixPath(event.path).parts
-    if len(parts) == 2 and parts[0] in KEPT_APART and parts[1].endswith(".trace"):
+    if len(parts) == 2 and parts[0] in KEPT_APART and parts[1].endswith((".trace", ".held")):
         read_apart(folder, found, "/".join(parts))
     else:
         found.problem = _GONE
