@@ -158,6 +158,16 @@ def test_what_the_last_run_did_not_meet_is_known(tmp_path: Path) -> None:
     assert (row["status"], row["reason"]) == ("known", "not met in the last run")
 
 
+def test_what_the_last_run_s_replay_met_is_known_without_another_reason(tmp_path: Path) -> None:
+    write_bucket(tmp_path, OLD)
+    again = replace(START, t=10, run=2)
+    ended = End(20, 2, 1, "FOUND", known=(OLD,))
+    write_log(tmp_path, [START, finding(2, 1, OLD, "new"), again, ended])
+    (row,) = document(tmp_path)["buckets"]
+
+    assert (row["status"], row["reason"]) == ("known", "")
+
+
 @pytest.mark.parametrize(
     ("events", "kind", "headline"),
     [

@@ -16,6 +16,7 @@ from vmfuzz.swarm import fuzz_worlds
 from vmstore.world import World, WorldError
 
 _MAX_ENTRIES: Final = 200_000
+_NOT_MET: Final = "not met in the last run"
 _GONE: Final = "its bucket is not in the folder: deleted since, or it could not be written"
 _Kind = TypeVar("_Kind", bound=Event)
 
@@ -146,8 +147,12 @@ def _match(folder: Folder) -> None:
             bucket.at, bucket.run, bucket.witness = first.t, first.run, last.witness
             bucket.engine, bucket.ops_found = first.engine, first.ops_found
             bucket.status, bucket.reason = _status([e for e in events if e.run >= plan])
-        said = verdicts.get(bucket.signature, bucket.status)
-        bucket.status = verdicts.get(bucket.name, said) if bucket.name else said
+        said = verdicts.get(bucket.signature) or (
+            verdicts.get(bucket.name) if bucket.name else None
+        )
+        if said is not None:
+            bucket.reason = "" if said == "known" and bucket.reason == _NOT_MET else bucket.reason
+            bucket.status = said
 
 
 def _lost(folder: Path, event: FindingSeen) -> Bucket:
@@ -164,7 +169,7 @@ def _lost(folder: Path, event: FindingSeen) -> Bucket:
 def _status(events: list[FindingSeen]) -> tuple[str, str]:
     """Return status and reason by the runs of the last plan: new in one of them is new."""
     if not events:
-        return "known", "not met in the last run"
+        return "known", _NOT_MET
     strongest = next((event for event in events if event.status == "new"), events[-1])
     return strongest.status, strongest.reason
 
