@@ -98,11 +98,14 @@ def test_the_command_is_copied(opened: Opened, large: Path) -> None:
     assert page.evaluate("copiedText").startswith("#vmfuzz-trace 1\nworld\nfault inc-ref")
 
 
-def test_an_address_opens_a_bucket(opened: Opened, large: Path) -> None:
-    page = opened(large, tail="#bucket-7")
+@pytest.mark.parametrize("name", ["bucket-7", "XTRA.2--op_15"])
+def test_an_address_opens_a_bucket(opened: Opened, large: Path, name: str) -> None:
+    """The fifteenth op is the eighth of the new ones, which come first."""
+    page = opened(large, tail=f"#{name}")
     page.wait_for_selector("#bucket-7 .bar")
 
     assert page.locator("details.bucket[open]").count() == 1
+    assert page.evaluate("scrollY") > 0
 
 
 @pytest.mark.parametrize("is_dark", [False, True])

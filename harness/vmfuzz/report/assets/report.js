@@ -16,5 +16,15 @@ for (const bucket of document.querySelectorAll("details.bucket")) {
   bucket.addEventListener("toggle", open);
   open();
 }
-const named = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
-if (named && named.matches("details.bucket")) named.open = true;
+// An address may name a bucket by its number on this page or, for good, by its folder.
+function openNamed() {
+  let name = "";
+  try { name = decodeURIComponent(location.hash.slice(1)); } catch { return; }
+  const found = name && document.getElementById(name);
+  const bucket = found && found.closest("details.bucket");
+  if (!bucket) return;
+  bucket.open = true;
+  bucket.scrollIntoView();
+}
+window.addEventListener("hashchange", openNamed);
+openNamed();

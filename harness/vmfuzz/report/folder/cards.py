@@ -23,7 +23,8 @@ def card(
     yield f'<span class="sig mono">{text(bucket["signature"])}</span>'
     said = bucket["text"] or bucket["witness"][:_SAID]
     yield f'<span>{text(said)}</span><span class="more">{_amounts(bucket)}</span>'
-    yield "</summary><div>"
+    anchor = f' id="{text(bucket["name"])}"' if bucket["name"] else ""
+    yield f"</summary><div{anchor}>"
     yield from _facts(bucket)
     if bucket["replay"]:
         yield command(bucket["replay"])
