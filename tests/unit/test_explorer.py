@@ -306,6 +306,13 @@ def test_skipped_and_unreached_steps_are_told_apart() -> None:
     assert "The run ended before 2 of the 4 steps" in explorer_page("x", ended)
 
 
+def test_a_batch_that_waits_on_one_side_only_is_named() -> None:
+    last = states(filmed(SPACE, "ipi-to-self", world=f"{SMALL} rcu=deferred"))[-1]
+
+    assert last["rcu:0"] == {"pages": ["0x1000"]}
+    assert last["rcu:1"]["bad"] == ["the machine has 0x1000, by the ops it is nothing"]
+
+
 def test_the_same_trace_gives_the_same_bytes() -> None:
     path = ROOT / "corpora" / "regressions" / "destroy-skips-last-entry.trace"
 

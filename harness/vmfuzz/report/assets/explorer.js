@@ -86,7 +86,7 @@ class Explorer {
     const state = this.stateAt(this.at), before = this.at ? this.stateAt(this.at - 1) : new Map();
     const changed = new Set([...Object.keys((item && item.set) || {}), ...((item && item.del) || [])]);
     const isFailing = Boolean(item) && this.isFailing(item);
-    if (isFailing && this.film.finding.page) this.page = this.film.finding.page;
+    if (isFailing) this.page = this.film.finding.page || this.firstBad(state) || this.page;
     this.chooseList();
     this.slider.value = String(this.at);
     this.slider.setAttribute("aria-valuetext", this.title(item));
@@ -102,6 +102,11 @@ class Explorer {
     this.focusAgain(hadFocus);
     this.live.textContent = this.spoken(item, isFailing);
     if (this.isAlone) this.keepInAddress(item);
+  }
+
+  firstBad(state) {
+    const found = ofKind(state, "page").find(([, page]) => page.bad);
+    return found ? nameOf(found[0]) : null;
   }
 
   title(item) {

@@ -41,4 +41,12 @@ def rights(prop: Prop) -> str:
 
 def unlike(machine: object, ops: object) -> str:
     """Return what to say of two values that should be the same, nothing if they are."""
-    return "" if machine == ops else f"the machine has {machine}, by the ops it is {ops}"
+    if machine == ops:
+        return ""
+    return f"the machine has {_said(machine)}, by the ops it is {_said(ops)}"
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or NOTHING
+    return str(value)

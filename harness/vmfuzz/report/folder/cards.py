@@ -20,11 +20,11 @@ def card(
     """Yield the bucket as a box to open. `note` says why there is no explorer."""
     yield f'<details class="bucket" id="bucket-{number}"{" open" if is_open else ""}><summary>'
     yield chip(bucket["status"])
-    yield f'<span class="sig mono">{text(bucket["signature"])}</span>'
+    anchor = f' id="{text(bucket["name"])}"' if bucket["name"] else ""
+    yield f'<span class="sig mono"{anchor}>{text(bucket["signature"])}</span>'
     said = bucket["text"] or bucket["witness"][:_SAID]
     yield f'<span>{text(said)}</span><span class="more">{_amounts(bucket)}</span>'
-    anchor = f' id="{text(bucket["name"])}"' if bucket["name"] else ""
-    yield f"</summary><div{anchor}>"
+    yield "</summary><div>"
     yield from _facts(bucket)
     if bucket["replay"]:
         yield command(bucket["replay"])
