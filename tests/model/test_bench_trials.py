@@ -27,6 +27,8 @@ from vmstore.faults import FAULT_BY_ID, PLANTED
 from vmstore.ops import Op
 from vmstore.world import World
 
+pytestmark = pytest.mark.pure  # a compiled switch does not tell that it was read
+
 REGRESSIONS = Path(__file__).parents[2] / "corpora" / "regressions"
 EVERY = [fault.id for fault in PLANTED]
 QUICK = "nyx-u8-refcount"

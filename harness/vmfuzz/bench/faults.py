@@ -12,6 +12,7 @@ from vmfuzz.bench.record import keeper, resume
 from vmfuzz.bench.trial import Quarry, Trial, hunt
 from vmfuzz.errors import VmfuzzError, did_you_mean
 from vmstore.faults import PLANTED
+from vmstore.sources import is_compiled, pure_children
 
 MISSES: Final = 3
 
@@ -80,7 +81,9 @@ def hunt_all(
                     cell.quarries.append(quarry)
             cells.append(cell)
     keep = keeper(record)
-    for trial in _in_turn(cells) if workers == 1 else _in_parallel(cells, workers):
+    # A compiled switch cannot say that it was read: then hunts have processes of their own.
+    is_here = workers == 1 and not is_compiled()
+    for trial in _in_turn(cells) if is_here else _in_parallel(cells, workers):
         keep(trial)
         yield trial, True
 
@@ -103,7 +106,10 @@ def _in_turn(cells: list[_Cell]) -> Iterator[Trial]:
 def _in_parallel(cells: list[_Cell], workers: int) -> Iterator[Trial]:
     """Run cells side by side, the trials of each one after another."""
     # Fresh interpreters: an engine that forks or starts threads must not inherit another's.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with (
+        pure_children(),
+        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
+    ):
         running: dict[Future[Trial], _Cell] = {}
 
         def start(cell: _Cell) -> None:
