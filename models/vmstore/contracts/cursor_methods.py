@@ -19,18 +19,18 @@ from vmstore.contracts.cursor_terms import (
     view_of,
 )
 from vmstore.contracts.cursors import is_space_asked, opened
+from vmstore.contracts.registry import fails
 from vmstore.contracts.slot_inv import is_preserved
 from vmstore.contracts.space_terms import (
     Card,
     all_preserved,
     failed,
-    fails,
+    is_in_use,
     is_same_store,
     returned,
     same_paths,
     shape,
     succeeded,
-    was_live,
 )
 from vmstore.contracts.values import CursorValue
 from vmstore.ghost.vm_cursor import query_success_ensures
@@ -89,9 +89,9 @@ def _path_exists(call: Call) -> bool:
     made = opened(call)
     if made is None or not made.tree.nodes:
         return False
-    fresh = [i for i in call.changed if not was_live(call.before(i))]
+    fresh = [i for i in call.changed if not is_in_use(call.before(i))]
     guard = made.tree.nodes[0]
-    if guard.level != made.guard_level or not was_live(call.after(guard.page)):
+    if guard.level != made.guard_level or not is_in_use(call.after(guard.page)):
         return False
     is_guard_new = guard.page in fresh and guard.children == 0
     return not fresh or (len(fresh) <= shape(call).levels - made.guard_level and is_guard_new)
@@ -125,12 +125,12 @@ _OPENS = (
     _OPEN.line("POST.7", "the guard and every table below it that meets the range are locked",
                _is_all_locked),
     _OPEN.line("POST.8", "no count of a page that was in use differs",
-               lambda c: c.every(lambda o, n: not was_live(o) or o.rc == n.rc)),
+               lambda c: c.every(lambda o, n: not is_in_use(o) or o.rc == n.rc)),
     # Its cursors have the root for a guard and lock one entry of it, which few ranges are.
     _OPEN.line("POST.9", "the guard is the root, the range its first entry", _locks_one_entry,
                known=fails("AX-19")),
     _OPEN.line("POST.10", "every slot in use is preserved",
-               lambda c: c.every(lambda o, n: not was_live(o) or is_preserved(o, n))),
+               lambda c: c.every(lambda o, n: not is_in_use(o) or is_preserved(o, n))),
 )  # fmt: skip
 
 _DROP: Final = Card(

@@ -20,17 +20,17 @@ from vmstore.contracts.cursor_terms import (
     was_entry_inv,
     was_sound,
 )
+from vmstore.contracts.registry import fails
 from vmstore.contracts.slot_inv import is_preserved, region_inv, same_parked, was_region_inv
 from vmstore.contracts.space_terms import (
     GUARDS,
     Card,
     all_preserved,
-    fails,
+    is_in_use,
     is_made,
     returned,
     same_in_list,
     succeeded,
-    was_live,
 )
 from vmstore.contracts.universal import is_node_sound
 from vmstore.contracts.values import CursorValue, SlotValue, is_insert, is_remove, unchanged
@@ -56,7 +56,7 @@ def is_space_asked(call: Call) -> bool:
 
 
 def _was_unused_is_no_frame(old: SlotValue, new: SlotValue) -> bool:
-    return not was_live(old) and was_live(new) and new.usage != "Frame"
+    return not is_in_use(old) and is_in_use(new) and new.usage != "Frame"
 
 
 def _is_opened_inv(call: Call) -> bool:

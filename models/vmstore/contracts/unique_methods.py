@@ -13,7 +13,6 @@ from vmstore.contracts.checklist import (
     Checklist,
     Pages,
     always,
-    everywhere,
     is_only,
     is_valid,
     ledger_moves,
@@ -21,7 +20,7 @@ from vmstore.contracts.checklist import (
     of_unique,
     page,
 )
-from vmstore.contracts.registry import Test
+from vmstore.contracts.registry import Test, fails
 from vmstore.contracts.slot_inv import region_inv, same_parked, was_region_inv
 from vmstore.contracts.values import SlotValue, is_insert, unchanged
 from vmstore.outcome import Err
@@ -36,8 +35,8 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "UNQ.TRM.POST.2": _RETYPE,
 }
 
-_USED: Final = everywhere("AX-25")
-_FAR: Final = everywhere("G20")
+_USED: Final = fails("AX-25")
+_FAR: Final = fails("G20")
 _REGION: Final = "the region satisfies its invariant"
 _WAS_REGION: Final = "the region satisfied its invariant"
 
@@ -126,8 +125,8 @@ _MM: Final = _list("UNQ.MM", "meta_mut", "unique_set_val", of_unique)
 _REP: Final = _list("UNQ.REP", "repurpose", "unique_repurpose", of_unique)
 
 _METADATA = (
-    _MM.clause(
-        "POST", "POST", "nothing but the payload differs",
+    _MM.line(
+        "POST", "nothing but the payload differs",
         lambda c: not c.changed and unchanged(c.old, c.new),
     ),
     _REP.pre(1, "exclusive, a frame, in the ledger", _was_global, DYNAMIC),

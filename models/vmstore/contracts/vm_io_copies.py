@@ -3,7 +3,8 @@
 from typing import Final
 
 from vmstore.contracts.call import Call
-from vmstore.contracts.space_terms import Card, fails, is_made, is_same_store
+from vmstore.contracts.registry import fails
+from vmstore.contracts.space_terms import Card, is_made, is_same_store
 from vmstore.contracts.values import OwnerValue, unchanged
 from vmstore.contracts.vm_ios import same_request
 from vmstore.vm_io_owner import vio_of

@@ -5,9 +5,9 @@ from typing import Final
 
 from vmstore.arch import PAGE_SIZE
 from vmstore.contracts.call import Call
+from vmstore.contracts.registry import fails
 from vmstore.contracts.space_terms import (
     Card,
-    fails,
     is_made,
     is_same_store,
     returned,
