@@ -162,9 +162,11 @@ def _by_clause(
     from vmfuzz.bench import tables
     from vmfuzz.bench.clause_matrix import effects, found_traces, stored_traces
     from vmfuzz.bench.exempt import EXEMPT
-    from vmfuzz.bench.record import read
+    from vmfuzz.bench.record import RECORD
 
-    traces = stored_traces(folder) + (found_traces(read(record)) if record is not None else [])
+    traces = stored_traces(folder) + (
+        found_traces(RECORD.read(record)) if record is not None else []
+    )
     seen = list(effects(chosen, traces, seed=seed, say=note))
     if as_json:
         exempt = {id: asdict(reason) for id, reason in EXEMPT.items()}
