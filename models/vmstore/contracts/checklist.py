@@ -9,11 +9,11 @@ from typing import Final
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED
 from vmstore.contracts import universal
-from vmstore.contracts.call import Call
+from vmstore.contracts.call import Call, is_identical
 from vmstore.contracts.contract import Contract
 from vmstore.contracts.registry import ContractClause, Known, Test, fails
 from vmstore.contracts.slot_inv import is_preserved, region_inv, same_parked, was_region_inv
-from vmstore.contracts.values import SlotTest, SlotValue, unchanged
+from vmstore.contracts.values import SlotTest, SlotValue
 from vmstore.outcome import Err, Ok
 
 Pages = Callable[[Call], range]
@@ -191,11 +191,6 @@ def is_only(call: Call, pages: range) -> bool:
 def is_region_unchanged(call: Call) -> bool:
     """Return whether no slot and no obligation differs."""
     return not call.changed
-
-
-def is_identical(call: Call) -> bool:
-    """Return whether the store is the same."""
-    return not call.changed and unchanged(call.old, call.new)
 
 
 def same(*names: str) -> SlotTest:

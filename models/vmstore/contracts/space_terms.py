@@ -8,7 +8,7 @@ from vmstore.contracts.call import Call
 from vmstore.contracts.contract import Contract
 from vmstore.contracts.registry import ContractClause, Known, Test, fails
 from vmstore.contracts.slot_inv import is_preserved
-from vmstore.contracts.values import SlotValue, StoreValue, unchanged
+from vmstore.contracts.values import SlotValue, StoreValue
 from vmstore.geometry import Geometry, geometry
 from vmstore.outcome import Err, Ok, Panic
 
@@ -75,6 +75,11 @@ def failed(call: Call) -> bool:
     return not call.is_ok and returned(call)
 
 
+def is_denied(call: Call) -> bool:
+    """Return whether the call returned that the range is not the space's or the cursor's."""
+    return isinstance(call.outcome, Err) and call.outcome.variant == "AccessDenied"
+
+
 def panicked(call: Call, *codes: str) -> bool:
     """Return whether the call ended in a panic with one of these codes."""
     return isinstance(call.outcome, Panic) and call.outcome.code in codes
@@ -114,11 +119,6 @@ def gives_back(old: SlotValue, new: SlotValue, amount: int) -> bool:
     if left:
         return new.rc == left and new.storage == old.storage and new.vtable == old.vtable
     return new.rc == REF_COUNT_UNUSED and not new.storage and not new.vtable
-
-
-def is_same_store(call: Call) -> bool:
-    """Return whether nothing differs."""
-    return not call.changed and unchanged(call.old, call.new)
 
 
 def tlb_inv(store: StoreValue) -> bool:

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from vmstore.arch import REF_COUNT_UNIQUE, REF_COUNT_UNUSED
-from vmstore.contracts.call import Call
+from vmstore.contracts.call import Call, is_identical
 from vmstore.contracts.checklist import (
     DYNAMIC,
     Checklist,
     always,
-    is_identical,
     is_valid,
     of_frame,
     of_paddr,
