@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
-from vmfuzz.bench.record import keeper, resume
+from vmfuzz.bench.record import RECORD
 from vmfuzz.bench.trial import Quarry, Trial, hunt
 from vmfuzz.errors import VmfuzzError, did_you_mean
 from vmstore.faults import PLANTED
@@ -67,7 +67,7 @@ def hunt_all(
     missed in three trials is not hunted by it any more.
     Errors: VmfuzzError for a record that cannot be read or written.
     """
-    known = resume(record)
+    known = RECORD.resume(record)
     cells: list[_Cell] = []
     for fault in faults:
         for name in engines:
@@ -80,7 +80,7 @@ def hunt_all(
                 else:
                     cell.quarries.append(quarry)
             cells.append(cell)
-    keep = keeper(record)
+    keep = RECORD.keeper(record)
     # A compiled switch cannot say that it was read: then hunts have processes of their own.
     is_here = workers == 1 and not is_compiled()
     for trial in _in_turn(cells) if is_here else _in_parallel(cells, workers):
