@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from vmfuzz.bench.clause_matrix import Effect
 from vmfuzz.bench.machine import about_machine
-from vmfuzz.bench.record import read
+from vmfuzz.bench.record import RECORD
 from vmfuzz.bench.statistics import Spread
 from vmfuzz.bench.summary import (
     STAGES,
@@ -79,7 +79,7 @@ def keep(records: Sequence[Path]) -> None:
         found = json.loads(path.read_text(encoding="utf-8"))["effects"]
         lines = ",\n".join(json.dumps(effect) for effect in found)
         _MATRIX.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    done = [trial for path in records if path not in matrices for trial in read(path)]
+    done = [trial for path in records if path not in matrices for trial in RECORD.read(path)]
     if not done:
         return
     columns = [*_PLAIN, *(f"{stage}_{unit}" for stage in STAGES for unit in ("s", "steps"))]

@@ -5,6 +5,7 @@ run at import, and everything here imports the model.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vmfuzz.errors import HarnessError, VmfuzzError
+from vmstore.sources import VARIABLE
 
 Json = dict[str, Any]
 
@@ -32,7 +34,13 @@ def measure(files: list[Path]) -> tuple[Json, Json]:
         command = [sys.executable, "-P", "-m", "vmfuzz.code_coverage_child", folder]
         names = "\n".join(json.dumps(str(file)) for file in files)
         child = subprocess.run(
-            command, input=names, stdout=subprocess.PIPE, text=True, encoding="utf-8", check=False
+            command,
+            input=names,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            check=False,
+            env={**os.environ, VARIABLE: "1"},  # compiled code has no lines
         )
         try:
             answer = json.loads(child.stdout)

@@ -6,46 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from vmfuzz.errors import did_you_mean
+from vmstore import ids
 from vmstore.arch import U64_MASK
-from vmstore.ids import (
-    ACCESS_KINDS,
-    CACHE_CHANGES,
-    CACHE_POLICIES,
-    FLUSH_KINDS,
-    MAX_BUF,
-    MAX_PAYLOAD,
-    META_KINDS,
-    SCALARS,
-    TABLE_CONFIGS,
-    AccessKind,
-    BufLength,
-    ByteLength,
-    ByteOffset,
-    ByteOffsetEnd,
-    CacheChange,
-    CachePolicy,
-    CountWord,
-    CpuNumber,
-    Deferred,
-    FlushKind,
-    IoLength,
-    IoOffset,
-    IoVal,
-    Level,
-    MetaKind,
-    MetaVal,
-    Paddr,
-    PaddrEnd,
-    PageCount,
-    PageFlags,
-    Payload,
-    PrivFlags,
-    Scalar,
-    Seed,
-    TableConfig,
-    Vaddr,
-    VaddrEnd,
-)
 from vmstore.payload import pattern
 
 _SHORT: Final = 8  # a payload up to this length is written out even if it is a pattern
@@ -119,13 +81,15 @@ def parse_payload(text: str) -> bytes:
     found = re.fullmatch(r"([0-9]{1,4})@([0-9]{1,3})", text)
     if found:
         length, seed = int(found[1]), int(found[2])
-        if length > MAX_PAYLOAD or seed > _MAX_SEED:
-            raise FieldError(f"{text}: at most {MAX_PAYLOAD} bytes, a first byte up to {_MAX_SEED}")
+        if length > ids.MAX_PAYLOAD or seed > _MAX_SEED:
+            raise FieldError(
+                f"{text}: at most {ids.MAX_PAYLOAD} bytes, a first byte up to {_MAX_SEED}"
+            )
         return pattern(seed, length)
     if not re.fullmatch(r"([0-9a-fA-F]{2})*", text):
         raise FieldError(f"{text[:40]!r} is neither hexadecimal bytes nor LENGTH@FIRST")
-    if len(text) > 2 * MAX_PAYLOAD:
-        raise FieldError(f"{len(text) // 2} bytes are more than {MAX_PAYLOAD}")
+    if len(text) > 2 * ids.MAX_PAYLOAD:
+        raise FieldError(f"{len(text) // 2} bytes are more than {ids.MAX_PAYLOAD}")
     return bytes.fromhex(text)
 
 
@@ -163,32 +127,32 @@ _ADDRESS: Final = FieldCodec(parse_number, hex, "number")
 _COUNT: Final = FieldCodec(parse_number, str, "number")
 
 CODECS: Final[dict[object, FieldCodec]] = {
-    Paddr: _ADDRESS,
-    PaddrEnd: _ADDRESS,
-    ByteOffset: _ADDRESS,
-    ByteOffsetEnd: _ADDRESS,
-    MetaVal: _COUNT,
-    Vaddr: _ADDRESS,
-    VaddrEnd: _ADDRESS,
-    ByteLength: _ADDRESS,
-    Level: _COUNT,
-    CpuNumber: _COUNT,
-    PageCount: _COUNT,
-    PageFlags: FieldCodec(_parse_flags, hex, "short", top=MAX_FLAGS),
-    PrivFlags: FieldCodec(_parse_flags, hex, "short", top=MAX_FLAGS),
-    Deferred: FieldCodec(_parse_switch, lambda value: str(value).lower(), "choice", _SWITCH),
-    MetaKind: _choice(META_KINDS),
-    CachePolicy: _choice(CACHE_POLICIES),
-    CacheChange: _choice(CACHE_CHANGES),
-    TableConfig: _choice(TABLE_CONFIGS),
-    FlushKind: _choice(FLUSH_KINDS),
-    AccessKind: _choice(ACCESS_KINDS),
-    IoOffset: _ADDRESS,
-    IoLength: _COUNT,
-    IoVal: FieldCodec(parse_number, hex, "number"),
-    BufLength: _short(MAX_BUF),
-    Seed: _short(_MAX_SEED),
-    Scalar: _choice(SCALARS),
-    Payload: FieldCodec(parse_payload, format_payload, "payload"),
-    CountWord: FieldCodec(_parse_count, str, "choice", COUNT_NAMES),
+    ids.Paddr: _ADDRESS,
+    ids.PaddrEnd: _ADDRESS,
+    ids.ByteOffset: _ADDRESS,
+    ids.ByteOffsetEnd: _ADDRESS,
+    ids.MetaVal: _COUNT,
+    ids.Vaddr: _ADDRESS,
+    ids.VaddrEnd: _ADDRESS,
+    ids.ByteLength: _ADDRESS,
+    ids.Level: _COUNT,
+    ids.CpuNumber: _COUNT,
+    ids.PageCount: _COUNT,
+    ids.PageFlags: FieldCodec(_parse_flags, hex, "short", top=MAX_FLAGS),
+    ids.PrivFlags: FieldCodec(_parse_flags, hex, "short", top=MAX_FLAGS),
+    ids.Deferred: FieldCodec(_parse_switch, lambda value: str(value).lower(), "choice", _SWITCH),
+    ids.MetaKind: _choice(ids.META_KINDS),
+    ids.CachePolicy: _choice(ids.CACHE_POLICIES),
+    ids.CacheChange: _choice(ids.CACHE_CHANGES),
+    ids.TableConfig: _choice(ids.TABLE_CONFIGS),
+    ids.FlushKind: _choice(ids.FLUSH_KINDS),
+    ids.AccessKind: _choice(ids.ACCESS_KINDS),
+    ids.IoOffset: _ADDRESS,
+    ids.IoLength: _COUNT,
+    ids.IoVal: FieldCodec(parse_number, hex, "number"),
+    ids.BufLength: _short(ids.MAX_BUF),
+    ids.Seed: _short(_MAX_SEED),
+    ids.Scalar: _choice(ids.SCALARS),
+    ids.Payload: FieldCodec(parse_payload, format_payload, "payload"),
+    ids.CountWord: FieldCodec(_parse_count, str, "choice", COUNT_NAMES),
 }

@@ -220,7 +220,7 @@ class OpPlan:
         made = [KINDS.index(f.kind.name) for f in declaration.destinations if f.kind]
         if made and (not kinds or declaration.area not in FRAME_AREAS):
             self.guard = claim_guard(made[0])
-        if declaration.area in (*SPACE_AREAS, *TABLE_AREAS):
+        if declaration.area in SPACE_AREAS + TABLE_AREAS:
             self.guard, fields = space_plan(declaration, self.guard, fields)
         if declaration.area in IO_AREAS:
             names = tuple(f.name for f in shape)

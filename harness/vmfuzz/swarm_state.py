@@ -1,6 +1,8 @@
 """What a random trace draws from: bytes, a few pages, and what the ops so far left alive."""
 
 from collections.abc import Callable
+from functools import partial
+from itertools import chain
 from random import Random
 from typing import Any, Final, Protocol
 
@@ -18,7 +20,7 @@ _USUALLY_ENOUGH: Final = 5  # live handles of a kind at which claiming more beco
 # Those that take page tables, of which there are few, or locks on them.
 _ENOUGH: Final = {"vs": 3, "ptable": 3, "cursor": 2, "ptcursor": 2}
 _LOOKS: Final = 4  # handles looked at for one that suits
-_BYTES_PER_OP: Final = 24
+_PIECE: Final = 2048  # random bytes made at a time: most traces end before they need more
 
 
 class Surroundings(Protocol):
@@ -73,7 +75,8 @@ class Drawing:
         self.owners = state.view.store.owners
         self.vm_ios = state.view.store.vm_ios
         self.bufs = state.view.contents.bufs
-        self.draw: Callable[[], int] = iter(rng.randbytes((MAX_TRACE + 8) * _BYTES_PER_OP)).__next__
+        pieces = iter(partial(rng.randbytes, _PIECE), b"")
+        self.draw: Callable[[], int] = chain.from_iterable(pieces).__next__
         self.pools: list[list[int]] = [[] for _ in KINDS]
         self.pools.append([0])  # at NOTHING: what an op that needs no handle needs
         self.next_ids = [0] * len(KINDS)

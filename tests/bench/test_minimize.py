@@ -12,6 +12,7 @@ from vmstore.faults import PLANTED
 REGRESSIONS = Path(__file__).parents[2] / "corpora" / "regressions"
 OPS = 5_000
 LONG_SECONDS = 10.0
+LONG_EXTRA = 3  # ops: another way to the same finding, of which no op can go
 
 
 @pytest.mark.timeout(1800)
@@ -37,6 +38,6 @@ def test_a_trace_of_thousands_of_ops_is_minimized_in_seconds(fault: str) -> None
     assert done.length is not None
     assert done.seconds is not None
     assert done.found >= OPS
-    assert done.length <= shortest_known(REGRESSIONS)[fault] + 2
+    assert done.length <= shortest_known(REGRESSIONS)[fault] + LONG_EXTRA
     assert not done.has_slipped
     assert done.seconds <= LONG_SECONDS

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.campaign_folders import CLONE, write_bucket, write_log
 
+from campaign_folders import CLONE, write_bucket, write_log
 from vmfuzz.campaigns.events import End, FindingSeen, Progress, Start, Tally
 from vmfuzz.report.folder.reading import read_folder
 from vmfuzz.report.folder.render import render

@@ -55,6 +55,7 @@ def test_the_tables_show_stages_component_and_machine(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.pure  # replaces the hunt, which has a process of its own otherwise
 def test_a_bug_that_is_missed_is_named_and_exit_code_4(monkeypatch: pytest.MonkeyPatch) -> None:
     def miss(quarry: Quarry) -> Trial:
         return Trial(*quarry, reached=Moment(1.0, 5))

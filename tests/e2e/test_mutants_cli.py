@@ -39,6 +39,7 @@ def fates(*mutants: Mutant) -> list[Verdict]:
     return sorted(verdicts, key=lambda verdict: [m.id for m in mutants].index(verdict.mutant))
 
 
+@pytest.mark.pure  # hunts with the corpora of a checkout, too
 def test_mutants_die_of_what_they_break() -> None:
     counted = mutant("exec/meta.py", "drop_shared", "arithmetic", "-1")
     endless = mutant("exec/io_copy.py", "memcpy_fallible", "statement", "done += piece")
@@ -68,6 +69,7 @@ def test_known_equivalents_are_not_run() -> None:
     assert (done.fate, done.what, done.seconds) == ("equivalent", "written over", 0.0)
 
 
+@pytest.mark.pure
 def test_a_model_that_is_not_clean_judges_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     trace = replace(corpus.read_corpus()[0].trace, faults=("from-raw-counts-again",))
     trace.steps = parse(BROKEN, "broken").steps

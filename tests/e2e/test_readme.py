@@ -31,6 +31,7 @@ def test_a_command_is_one_line_in_an_environment_of_its_own(heading: str, ends: 
     assert f".venv/bin/{ends}" in block
 
 
+@pytest.mark.pure  # some of them use the corpora of a checkout
 def test_every_command_shown_runs(tmp_path: Path) -> None:
     """In the order of the pages, in one folder; campaigns are cut short, findings may be found."""
     (tmp_path / "corpora").symlink_to(ROOT / "corpora")

@@ -6,16 +6,13 @@ from typing import Any
 
 import pytest
 
+from call_damage import Edit
 from vmfuzz.oracle import Session
 from vmfuzz.trace_text import parse
 from vmstore.contracts.call import Call
 from vmstore.contracts.catalogue import judge
 from vmstore.contracts.observer import Observer, SlotMap
 from vmstore.contracts.values import StoreValue
-
-# An edit of a call: `old` or `new`, the registry, the key, what is put there. Of a slot some fields
-# are, and an entry of another registry goes when None is. Or `outcome`, and the one it comes to.
-Edit = tuple[str, str, int, Any]
 
 
 @pytest.fixture(scope="session")

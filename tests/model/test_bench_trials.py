@@ -10,7 +10,7 @@ import pytest
 from vmfuzz.bench import faults as bench_faults
 from vmfuzz.bench.clocks import EngineClock
 from vmfuzz.bench.faults import MISSES, chosen_faults, hunt_all
-from vmfuzz.bench.record import keeper, read
+from vmfuzz.bench.record import RECORD
 from vmfuzz.bench.same_state import same_state
 from vmfuzz.bench.stages import Stages, stages
 from vmfuzz.bench.trial import Moment, Quarry, Trial, hunt
@@ -26,6 +26,8 @@ from vmfuzz.trace_text import parse
 from vmstore.faults import FAULT_BY_ID, PLANTED
 from vmstore.ops import Op
 from vmstore.world import World
+
+pytestmark = pytest.mark.pure  # a compiled switch does not tell that it was read
 
 REGRESSIONS = Path(__file__).parents[2] / "corpora" / "regressions"
 EVERY = [fault.id for fault in PLANTED]
@@ -243,7 +245,7 @@ def test_a_cell_is_given_up_after_three_misses(hunted: list[Quarry]) -> None:
 
 def test_misses_of_the_record_count(hunted: list[Quarry], tmp_path: Path) -> None:
     record = tmp_path / "hunts.jsonl"
-    keep = keeper(record)
+    keep = RECORD.keeper(record)
     for number in range(2):
         keep(fake_hunt(set())(Quarry(FAULTS[1], "swarm", number, 0, 60.0)))
 
@@ -251,7 +253,7 @@ def test_misses_of_the_record_count(hunted: list[Quarry], tmp_path: Path) -> Non
 
     assert [is_new for _, is_new in done] == [False, False, True]
     assert len(hunted) == 1
-    assert [trial.trial for trial in read(record)] == [0, 1, 2]
+    assert [trial.trial for trial in RECORD.read(record)] == [0, 1, 2]
 
 
 def test_a_measurement_goes_on_where_its_record_ends(tmp_path: Path) -> None:

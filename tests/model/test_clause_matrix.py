@@ -51,6 +51,7 @@ def reported(conjunct: str, without: set[str], patch: pytest.MonkeyPatch) -> lis
     return [] if finding is None else [finding.clause, *(v.clause for v in finding.others)]
 
 
+@pytest.mark.pure  # replaces the recount by one that looks away
 @pytest.mark.parametrize("conjunct", CONJUNCTS)
 def test_its_breaker_is_reported_under_its_id_until_it_is_left_out(
     conjunct: str, monkeypatch: pytest.MonkeyPatch
@@ -196,6 +197,7 @@ def forget_the_code(case: Any, state: State) -> None:
         case.held = None
 
 
+@pytest.mark.pure  # takes parts of the code's state away
 @pytest.mark.parametrize("conjunct", [id for id, why in EXEMPT.items() if not why.by])
 @pytest.mark.parametrize("is_broken", [False, True])
 def test_a_conjunct_of_the_store_reads_nothing_of_the_code(conjunct: str, is_broken: bool) -> None:

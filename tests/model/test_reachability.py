@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from vmfuzz.counting_session import CountingSession
 from vmfuzz.engines.interface import Plan, Progress
 from vmfuzz.engines.swarm_engine import SwarmEngine
 from vmfuzz.outcome_text import outcome_word
 from vmfuzz.runner import Run, run
-from vmfuzz.spec_coverage import CountingSession, SpecCoverage
+from vmfuzz.spec_coverage import SpecCoverage
 from vmfuzz.trace import Trace
 from vmfuzz.trace_text import parse
 from vmstore import possible

@@ -41,6 +41,7 @@ def test_the_clean_model_stays_clean(profile: str) -> None:
     assert len(seen) > len(GENERATED) // 3
 
 
+@pytest.mark.pure  # draws constants that Hypothesis finds in the sources of loaded modules
 @pytest.mark.parametrize(
     ("fault", "clause"),
     [

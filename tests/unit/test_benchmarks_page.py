@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from vmfuzz.bench.clause_matrix import CONJUNCTS, Effect
 from vmfuzz.bench.exempt import EXEMPT
-from vmfuzz.bench.record import line
+from vmfuzz.bench.record import RECORD
 from vmfuzz.bench.trial import Moment, Trial
 from vmstore.clauses import CLAUSES
 from vmstore.faults import PLANTED
@@ -67,7 +67,7 @@ def test_a_record_becomes_rows_and_rows_become_trials(tmp_path: Path) -> None:
     found = next(trial for trial in TRIALS if trial.reported is not None)
     trials = [found, Trial("map-end-wrap", "hypothesis", 0, 0, 20.0, reached=Moment(1.5, 9))]
     record = tmp_path / "record.jsonl"
-    record.write_text("".join(line(trial) + "\n" for trial in trials))
+    record.write_text("".join(RECORD.line(trial) + "\n" for trial in trials))
     matrix = tmp_path / "matrix.json"
     effects: list[Effect] = SCRIPT["effects"]()
     matrix.write_text(json.dumps({"effects": [asdict(effect) for effect in effects]}))

@@ -12,6 +12,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES: dict[str, str] = runpy.run_path(str(DOCS / "tables.py"))["pages"]()
 
 
+@pytest.mark.pure  # what an op comes to is read off its sources
 @pytest.mark.parametrize("name", PAGES)
 def test_the_tables_are_those_of_the_code(name: str) -> None:
     page = (DOCS / name).read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ SOURCES = sorted([*HARNESS.rglob("*.py"), *MODELS.rglob("*.py")])
 # The only importers of each library, as path prefixes below `harness/vmfuzz/`.
 IMPORTERS = {
     "hypothesis": (
-        *("strategies.py", "machine.py"),
+        *("strategies.py", "machine.py", "hypothesis_runs.py"),
         *("engines/hypothesis_engine.py", "bench/hypothesis_shrink.py"),
     ),
     "atheris": ("atheris_child.py",),

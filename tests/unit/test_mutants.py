@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -232,7 +231,7 @@ from pathlib import Path
 from vmfuzz.mutants.catalogue import MODELS
 from vmfuzz.mutants.loader import install
 text = (MODELS / "arch.py").read_text() + "\\nCHANGED = True\\n"
-install(MODELS.parent, {"vmstore.arch": text})
+install({"vmstore.arch": text})
 import vmstore.arch, vmstore.cells
 print(vmstore.arch.CHANGED, vmstore.arch.__cached__, Path(vmstore.cells.__file__).suffix)
 """
@@ -256,7 +255,7 @@ def test_a_changed_module_is_imported_instead_of_its_file() -> None:
 
 def test_a_module_that_was_imported_cannot_be_changed() -> None:
     with pytest.raises(HarnessError, match=r"vmstore\.arch: imported before"):
-        install(Path(), {"vmstore.arch": ""})
+        install({"vmstore.arch": ""})
 
 
 def test_a_verdict_crosses_a_pipe_and_nothing_else_does() -> None:

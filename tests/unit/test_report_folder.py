@@ -9,8 +9,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from tests.campaign_folders import CLONE, write_bucket, write_log
 
+from campaign_folders import CLONE, write_bucket, write_log
 from vmfuzz.campaigns.events import End, FindingSeen, Progress, Stage, Start, Tally, Worker
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.report.folder.buckets import step_lines

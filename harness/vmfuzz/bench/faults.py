@@ -8,10 +8,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
-from vmfuzz.bench.record import keeper, resume
+from vmfuzz.bench.record import RECORD
 from vmfuzz.bench.trial import Quarry, Trial, hunt
 from vmfuzz.errors import VmfuzzError, did_you_mean
 from vmstore.faults import PLANTED
+from vmstore.sources import is_compiled, pure_children
 
 MISSES: Final = 3
 
@@ -66,7 +67,7 @@ def hunt_all(
     missed in three trials is not hunted by it any more.
     Errors: VmfuzzError for a record that cannot be read or written.
     """
-    known = resume(record)
+    known = RECORD.resume(record)
     cells: list[_Cell] = []
     for fault in faults:
         for name in engines:
@@ -79,8 +80,10 @@ def hunt_all(
                 else:
                     cell.quarries.append(quarry)
             cells.append(cell)
-    keep = keeper(record)
-    for trial in _in_turn(cells) if workers == 1 else _in_parallel(cells, workers):
+    keep = RECORD.keeper(record)
+    # A compiled switch cannot say that it was read: then hunts have processes of their own.
+    is_here = workers == 1 and not is_compiled()
+    for trial in _in_turn(cells) if is_here else _in_parallel(cells, workers):
         keep(trial)
         yield trial, True
 
@@ -103,7 +106,10 @@ def _in_turn(cells: list[_Cell]) -> Iterator[Trial]:
 def _in_parallel(cells: list[_Cell], workers: int) -> Iterator[Trial]:
     """Run cells side by side, the trials of each one after another."""
     # Fresh interpreters: an engine that forks or starts threads must not inherit another's.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with (
+        pure_children(),
+        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
+    ):
         running: dict[Future[Trial], _Cell] = {}
 
         def start(cell: _Cell) -> None:

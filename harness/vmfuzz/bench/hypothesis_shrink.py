@@ -2,20 +2,18 @@
 
 from collections.abc import Callable
 from random import Random
-from tempfile import TemporaryDirectory
 from time import process_time
 from typing import Any, Final, NamedTuple
 
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.configuration import set_hypothesis_home_dir
+from hypothesis import Phase, seed
 from hypothesis.stateful import run_state_machine_as_test
 
+from vmfuzz.hypothesis_runs import limits, passing_home
 from vmfuzz.machine import MachineFinding, VmStoreMachine
 from vmfuzz.trace import Trace
 from vmstore.ops import Op
 
 EXAMPLES: Final = 20_000  # per hunt: some minutes at most
-_STEPS: Final = 50
 
 
 class HypothesisShrunk(NamedTuple):
@@ -76,21 +74,11 @@ def hypothesis_shrink(fault: str, rng_seed: int) -> HypothesisShrunk | None:
     Hypothesis keeps what fails with the same exception at the same place, not the same signature.
     """
     watch = _Watch()
-    limits = settings(
-        max_examples=EXAMPLES,
-        stateful_step_count=_STEPS,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        phases=(Phase.generate, Phase.shrink),
-        print_blob=False,
-        report_multiple_bugs=False,
-    )
+    chosen = limits(EXAMPLES, Phase.generate, Phase.shrink)
     machine: Any = seed(Random(rng_seed).getrandbits(64))(watch.machine(fault))
-    with TemporaryDirectory(prefix="vmfuzz-hypothesis-") as home:
-        set_hypothesis_home_dir(home)  # else it leaves a folder where the user stands
+    with passing_home():
         try:
-            run_state_machine_as_test(machine, settings=limits)
+            run_state_machine_as_test(machine, settings=chosen)
         except MachineFinding as last:
             assert watch.first is not None
             spent = process_time() - watch.since
@@ -99,6 +87,4 @@ def hypothesis_shrink(fault: str, rng_seed: int) -> HypothesisShrunk | None:
             return HypothesisShrunk(
                 first.trace, signature, last.trace, spent, watch.executed, watch.runs
             )
-        finally:
-            set_hypothesis_home_dir(None)
     return None

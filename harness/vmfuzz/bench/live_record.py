@@ -1,18 +1,18 @@
 """Live hunts in several processes, kept as one JSON line each, so that they can be resumed."""
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, fields
+from dataclasses import fields
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from vmfuzz.bench import json_lines
+from vmfuzz.bench.json_lines import Record
 from vmfuzz.bench.live_faults import LiveHunt, live_hunt
+from vmfuzz.json_object import Types
 
-_COMMAND: Final = "bench live --faults"
-_TYPES: Final[dict[str, tuple[type, ...]]] = {
+Key = tuple[str, int, float]
+_TYPES: Final[Types] = {
     "fault": (str,),
     "seed": (int,),
     "limit": (int, float),
@@ -28,6 +28,9 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "problem": (str, type(None)),
 }
 assert [field.name for field in fields(LiveHunt)] == list(_TYPES)
+_HUNTS: Final[Record[Key, LiveHunt]] = Record(
+    "bench live --faults", _TYPES, lambda value: LiveHunt(**value), lambda hunt: hunt.key
+)
 
 
 def live_hunts(
@@ -38,17 +41,15 @@ def live_hunts(
     Yields every hunt with whether it was run now, those of the record first.
     Errors: VmfuzzError for a record that cannot be read or written.
     """
-    kept = json_lines.resume(record, _TYPES, _parse, _COMMAND) if record is not None else []
-    known = {hunt.key: hunt for hunt in kept}
+    known, keep = _HUNTS.resume(record), _HUNTS.keeper(record)
     keys = [(fault, seed, limit) for fault in dict.fromkeys(faults)]
     yield from ((known[key], False) for key in keys if key in known)
     for hunt in _run([key for key in keys if key not in known], workers):
-        if record is not None:
-            json_lines.append(record, json.dumps(asdict(hunt)))
+        keep(hunt)
         yield hunt, True
 
 
-def _run(keys: list[tuple[str, int, float]], workers: int) -> Iterator[LiveHunt]:
+def _run(keys: list[Key], workers: int) -> Iterator[LiveHunt]:
     if workers == 1:
         yield from (live_hunt(*key) for key in keys)
         return
@@ -59,7 +60,3 @@ def _run(keys: list[tuple[str, int, float]], workers: int) -> Iterator[LiveHunt]
                 yield done.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _parse(value: dict[str, Any]) -> LiveHunt:
-    return LiveHunt(**value)

@@ -12,7 +12,7 @@ from time import process_time
 from typing import Final, NamedTuple
 
 from vmfuzz.bench.ddmin import ddmin
-from vmfuzz.bench.minimize_record import keeper, resume
+from vmfuzz.bench.minimize_record import RECORD
 from vmfuzz.bench.shrunk import Key, Shrunk
 from vmfuzz.bench.starts import found_trace, long_trace
 from vmfuzz.bench.trial import Quarry
@@ -47,7 +47,7 @@ def shrink_all(
     Yields every result with whether it was measured now. `ops` asks for traces of so many ops.
     Errors: VmfuzzError for a record that cannot be read or written.
     """
-    known, keep = resume(record), keeper(record)
+    known, keep = RECORD.resume(record), RECORD.keeper(record)
     for number in range(starts):
         for fault in faults:
             for method in methods:

@@ -1,17 +1,14 @@
 """The record of `bench minimize`: one JSON line per result, so that it can be resumed."""
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict, fields
-from pathlib import Path
+from dataclasses import fields
 from typing import Any, Final
 
-from vmfuzz.bench import json_lines
+from vmfuzz.bench.json_lines import Record
 from vmfuzz.bench.shrunk import Key, Shrunk
+from vmfuzz.json_object import Types
 
-_COMMAND: Final = "bench minimize"
 _NONE: Final = type(None)
-_TYPES: Final[dict[str, tuple[type, ...]]] = {
+_TYPES: Final[Types] = {
     "fault": (str,),
     "method": (str,),
     "number": (int,),
@@ -31,33 +28,11 @@ assert [field.name for field in fields(Shrunk)] == list(_TYPES)
 _MEASURED: Final = ("signature", "length", "seconds", "executed", "runs", "is_minimal", "trace")
 
 
-def line(done: Shrunk) -> str:
-    """Return the line of a result, without its end."""
-    return json.dumps(asdict(done))
-
-
-def keeper(record: Path | None) -> Callable[[Shrunk], None]:
-    """Return what adds a result to the record. Errors: VmfuzzError when it cannot be written."""
-
-    def keep(done: Shrunk) -> None:
-        if record is not None:
-            json_lines.append(record, line(done))
-
-    return keep
-
-
-def resume(record: Path | None) -> dict[Key, Shrunk]:
-    """Return the results of a record, none if there is no such file.
-
-    Errors: VmfuzzError for a file that cannot be read, or that is something else.
-    """
-    if record is None:
-        return {}
-    return {done.key: done for done in json_lines.resume(record, _TYPES, _parse, _COMMAND)}
-
-
 def _parse(value: dict[str, Any]) -> Shrunk | None:
     """Return the result, None where it has only a part of what is measured together."""
     if len({value[name] is None for name in ("found", *_MEASURED)}) > 1:
         return None
     return Shrunk(**value)
+
+
+RECORD: Final[Record[Key, Shrunk]] = Record("bench minimize", _TYPES, _parse, lambda done: done.key)

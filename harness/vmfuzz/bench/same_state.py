@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from vmstore.attributes import own_attributes
 from vmstore.cells import Cells
 from vmstore.exec.machine import Machine
 from vmstore.faults import Faults
@@ -72,7 +73,7 @@ def _lazily(
 
 def _attributes(a: Any, b: Any, left_out: frozenset[str]) -> Pairs:
     for kind in type(a).__mro__:
-        for name in getattr(kind, "__slots__", ()):
+        for name in own_attributes(kind) or ():
             if name not in left_out:
                 yield getattr(a, name), getattr(b, name)
     for name, value in getattr(a, "__dict__", {}).items():

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
-from rich.table import Table
 
 from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.grids import rich_table
 from vmfuzz.cli.options import Duration, FilePath
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note, write
@@ -17,7 +17,6 @@ from vmfuzz.engines.registry import ENGINE_NAMES
 
 if TYPE_CHECKING:
     from vmfuzz.bench.summary import PTest
-    from vmfuzz.bench.tables import Grid
     from vmfuzz.bench.trial import Trial
 
 
@@ -136,7 +135,7 @@ def _report(done: "list[Trial]", p_test: "PTest | None", *, as_json: bool) -> in
     else:
         console = result_console()
         for table in tables.result_tables(done, p_test):
-            console.print(_rich(table))
+            console.print(rich_table(table))
             console.print()
         console.print(tables.sentence(summary), soft_wrap=True)
         about = machine.about_machine().items()
@@ -146,25 +145,17 @@ def _report(done: "list[Trial]", p_test: "PTest | None", *, as_json: bool) -> in
     return int(Exit.INCONCLUSIVE if summary["missed"] else Exit.CLEAN)
 
 
-def _rich(data: "Grid") -> Table:
-    table = Table(*data.headings, box=None, pad_edge=False)
-    table.columns[0].no_wrap = True
-    for at in data.numbers:
-        table.columns[at].justify = "right"
-    for row in data.rows:
-        table.add_row(*row)
-    return table
-
-
 def _by_clause(
     chosen: Sequence[str], seed: int, record: Path | None, folder: Path, *, as_json: bool
 ) -> int:
     from vmfuzz.bench import tables
     from vmfuzz.bench.clause_matrix import effects, found_traces, stored_traces
     from vmfuzz.bench.exempt import EXEMPT
-    from vmfuzz.bench.record import read
+    from vmfuzz.bench.record import RECORD
 
-    traces = stored_traces(folder) + (found_traces(read(record)) if record is not None else [])
+    traces = stored_traces(folder) + (
+        found_traces(RECORD.read(record)) if record is not None else []
+    )
     seen = list(effects(chosen, traces, seed=seed, say=note))
     if as_json:
         exempt = {id: asdict(reason) for id, reason in EXEMPT.items()}
@@ -172,6 +163,6 @@ def _by_clause(
         return int(Exit.CLEAN)
     console = result_console()
     for table in (tables.matrix_table(seen), tables.exempt_table()):
-        console.print(_rich(table))
+        console.print(rich_table(table))
         console.print()
     return int(Exit.CLEAN)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
-from rich.table import Table
 
 from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.grids import rich_table
 from vmfuzz.cli.options import FilePath
 from vmfuzz.cli.output import result_console
 from vmfuzz.cli.streams import note, write
@@ -17,7 +17,6 @@ from vmfuzz.errors import closest
 
 if TYPE_CHECKING:
     from vmfuzz.bench.shrunk import Shrunk
-    from vmfuzz.bench.tables import Grid
 
 
 @click.command("minimize")
@@ -128,20 +127,10 @@ def _report(
         console = result_console()
         rows = made.method_rows(done, known)
         for table in (made.bug_table(rows, methods), made.summary_table(summaries)):
-            console.print(_rich(table))
+            console.print(rich_table(table))
             console.print()
         if missing:
             console.print(f"no start found: {', '.join(missing)}", soft_wrap=True)
         about = machine.about_machine().items()
         console.print(", ".join(f"{key} {value}" for key, value in about))
     return int(Exit.INCONCLUSIVE if slips or missing else Exit.CLEAN)
-
-
-def _rich(data: "Grid") -> Table:
-    table = Table(*data.headings, box=None, pad_edge=False)
-    table.columns[0].no_wrap = True
-    for at in data.numbers:
-        table.columns[at].justify = "right"
-    for row in data.rows:
-        table.add_row(*row)
-    return table

@@ -18,6 +18,7 @@ from vmfuzz.engines.interface import Plan, Progress
 from vmfuzz.engines.registry import engine, installed_engines
 from vmfuzz.engines.swarm_engine import SwarmEngine
 from vmfuzz.errors import HarnessError
+from vmstore.sources import VARIABLE, is_compiled
 
 _PLANTED = "segment-clone-misses-last"
 _FEW = 500
@@ -44,7 +45,7 @@ def command(as_json: bool) -> int:
     \b
     vmfuzz doctor --json
     """
-    looked_at = [_python(), *_packages(), _oracle(), *_engines(), _folder()]
+    looked_at = [_python(), _model(), *_packages(), _oracle(), *_engines(), _folder()]
     failed = [item.name for item in looked_at if item.state == "FAIL"]
     if as_json:
         print_json(
@@ -64,6 +65,12 @@ def _python() -> Look:
     fit = sys.version_info >= (3, 11)
     detail = f"{platform.python_version()}, {os.cpu_count()} cores"
     return Look("python", "ok" if fit else "FAIL", detail)
+
+
+def _model() -> Look:
+    if is_compiled():
+        return Look("model", "ok", f"compiled; {VARIABLE}=1 runs the sources")
+    return Look("model", "ok", "pure Python")
 
 
 def _packages() -> list[Look]:

@@ -23,6 +23,7 @@ from vmfuzz.finding import FIELDS, Finding
 from vmfuzz.mutate import HEADER
 from vmfuzz.swarm import MAX_TRACE, fuzz_worlds
 from vmfuzz.trace_file import save
+from vmstore.sources import VARIABLE
 
 SEEDS: Final = 300
 TIMEOUT: Final = 30  # seconds for one input
@@ -74,7 +75,7 @@ class AtherisEngine:
             folder = Path(name)
             target = ByteTarget(fuzz_worlds(plan.world, plan.pinned), plan.faults, plan.checks)
             self._prepare(folder, plan, target, started)
-            child = _Child(folder)
+            child = _Child(folder, is_pure=plan.feedback != "state")
             try:
                 for event in child.events(_deadline(plan, started)):
                     progress.seconds = monotonic() - started
@@ -162,9 +163,12 @@ def _keep(data: bytes, plan: Plan, target: ByteTarget) -> Path:
 
 
 class _Child:
-    """The process and its pipe. `is_done` once it said that it reached its limits."""
+    """The process and its pipe. `is_done` once it said that it reached its limits.
 
-    def __init__(self, folder: Path) -> None:
+    `is_pure` when it instruments the model's bytecode, of which compiled code has none.
+    """
+
+    def __init__(self, folder: Path, *, is_pure: bool) -> None:
         self.is_done = False
         self.log = folder / "child.log"
         reader, writer = os.pipe()
@@ -178,7 +182,11 @@ class _Child:
                     stderr=log,
                     pass_fds=[writer],
                     start_new_session=True,  # Ctrl-C is ours to handle
-                    env={**os.environ, "PYTHONHASHSEED": "0"},
+                    env={
+                        **os.environ,
+                        "PYTHONHASHSEED": "0",
+                        **({VARIABLE: "1"} if is_pure else {}),
+                    },
                 )
         finally:
             os.close(writer)

@@ -2,22 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from random import Random
-from tempfile import TemporaryDirectory
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase, settings
 from hypothesis import seed as with_seed
-from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.stateful import run_state_machine_as_test
 
 from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.engines.swarm_engine import is_spent
+from vmfuzz.hypothesis_runs import limits, passing_home
 from vmfuzz.machine import FUZZ_WORLD, MachineFinding, VmStoreMachine
 from vmfuzz.outcome_text import outcome_word
 from vmstore.ops import DECLARATIONS, Op
 from vmstore.world import World, WorldError
 
 _ROUND = 20  # examples between two looks at the clock
-_STEPS = 50
 
 
 class HypothesisEngine:
@@ -32,37 +30,24 @@ class HypothesisEngine:
 
     def run(self, plan: Plan, progress: Progress, tick: Callable[[], None]) -> Iterator[Found]:
         """Run until the plan's limits, yielding the first finding of each round."""
-        with TemporaryDirectory(prefix="vmfuzz-hypothesis-") as home:
-            set_hypothesis_home_dir(home)  # else it leaves a folder where the user stands
-            try:
-                yield from self._rounds(plan, progress, tick)
-            finally:
-                set_hypothesis_home_dir(None)
+        with passing_home():
+            yield from self._rounds(plan, progress, tick)
 
     def _rounds(self, plan: Plan, progress: Progress, tick: Callable[[], None]) -> Iterator[Found]:
         started = plan.clock()
         rng = Random(plan.rng_seed)
         machine = _machine_for(plan, progress)
-        limits = settings(
-            max_examples=_ROUND,
-            stateful_step_count=_STEPS,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-            phases=(Phase.generate,),
-            print_blob=False,
-            report_multiple_bugs=False,
-        )
+        chosen = limits(_ROUND, Phase.generate)
         while not is_spent(plan, progress, started):
-            found = self._round(machine, limits, rng.getrandbits(64))
+            found = self._round(machine, chosen, rng.getrandbits(64))
             progress.seconds = plan.clock() - started
             tick()
             if found is not None:
                 yield found
 
-    def _round(self, machine: type[VmStoreMachine], limits: settings, seed: int) -> Found | None:
+    def _round(self, machine: type[VmStoreMachine], chosen: settings, seed: int) -> Found | None:
         try:
-            run_state_machine_as_test(with_seed(seed)(machine), settings=limits)
+            run_state_machine_as_test(with_seed(seed)(machine), settings=chosen)
         except MachineFinding as raised:
             return Found(raised.finding, raised.trace, self.name)
         return None

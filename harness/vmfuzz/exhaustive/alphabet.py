@@ -13,35 +13,9 @@ from typing import Any, Final
 
 from vmfuzz.errors import VmfuzzError, closest
 from vmfuzz.fields import CODECS, FieldError
+from vmstore import ids
 from vmstore.arch import PAGE_SIZE
 from vmstore.geometry import geometry
-from vmstore.ids import (
-    AccessKind,
-    BufLength,
-    ByteLength,
-    ByteOffset,
-    ByteOffsetEnd,
-    CacheChange,
-    CachePolicy,
-    CpuNumber,
-    FlushKind,
-    IoLength,
-    IoOffset,
-    IoVal,
-    Level,
-    MetaKind,
-    MetaVal,
-    Paddr,
-    PaddrEnd,
-    PageFlags,
-    Payload,
-    PrivFlags,
-    Scalar,
-    Seed,
-    TableConfig,
-    Vaddr,
-    VaddrEnd,
-)
 from vmstore.ops import GENERATED, Declaration, Field
 from vmstore.world import World
 
@@ -203,31 +177,31 @@ def _default_values(world: World) -> dict[object, tuple[Any, ...]]:
     ends = tuple(page + PAGE_SIZE for page in pages)
     border = geometry(world.levels, world.entries).sizes[2]
     return {
-        Paddr: (*pages, world.max_paddr + _UNALIGNED),
-        PaddrEnd: (*ends, world.max_paddr + PAGE_SIZE),
-        ByteOffset: (*pages, _UNALIGNED),
-        ByteOffsetEnd: (*ends, _WRAPS),
-        MetaKind: ("umeta",),
-        MetaVal: (1,),
-        Vaddr: (0, border - PAGE_SIZE, border, _UNALIGNED),
-        VaddrEnd: (PAGE_SIZE, border, border + PAGE_SIZE, 0),
-        ByteLength: (PAGE_SIZE, border, _UNALIGNED),
-        Level: (1, 2),
-        CpuNumber: tuple(range(world.cpus)),
-        PageFlags: (3,),
-        PrivFlags: (0,),
-        CachePolicy: ("WB",),
-        CacheChange: ("keep",),
-        TableConfig: ("user",),
-        FlushKind: ("all", "single"),
-        AccessKind: ("load", "store"),
-        IoOffset: (0, PAGE_SIZE - 1),
-        IoLength: (8, _WRAPS),
-        IoVal: (0xA5,),
-        BufLength: (16,),
-        Seed: (1,),
-        Scalar: ("u32",),
-        Payload: (b"\x5a\x5b\x5c\x5d",),
+        ids.Paddr: (*pages, world.max_paddr + _UNALIGNED),
+        ids.PaddrEnd: (*ends, world.max_paddr + PAGE_SIZE),
+        ids.ByteOffset: (*pages, _UNALIGNED),
+        ids.ByteOffsetEnd: (*ends, _WRAPS),
+        ids.MetaKind: ("umeta",),
+        ids.MetaVal: (1,),
+        ids.Vaddr: (0, border - PAGE_SIZE, border, _UNALIGNED),
+        ids.VaddrEnd: (PAGE_SIZE, border, border + PAGE_SIZE, 0),
+        ids.ByteLength: (PAGE_SIZE, border, _UNALIGNED),
+        ids.Level: (1, 2),
+        ids.CpuNumber: tuple(range(world.cpus)),
+        ids.PageFlags: (3,),
+        ids.PrivFlags: (0,),
+        ids.CachePolicy: ("WB",),
+        ids.CacheChange: ("keep",),
+        ids.TableConfig: ("user",),
+        ids.FlushKind: ("all", "single"),
+        ids.AccessKind: ("load", "store"),
+        ids.IoOffset: (0, PAGE_SIZE - 1),
+        ids.IoLength: (8, _WRAPS),
+        ids.IoVal: (0xA5,),
+        ids.BufLength: (16,),
+        ids.Seed: (1,),
+        ids.Scalar: ("u32",),
+        ids.Payload: (b"\x5a\x5b\x5c\x5d",),
     }
 
 

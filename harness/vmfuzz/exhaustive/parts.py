@@ -9,6 +9,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Final
 
+from vmstore.attributes import own_attributes
 from vmstore.cells import Cells, ListHead, Slot
 from vmstore.exec.io_state import IoState
 from vmstore.exec.machine import Machine
@@ -121,10 +122,10 @@ def slot_names(kind: type) -> tuple[str, ...]:
     """Return the attributes of a slotted class, sorted. Errors: TypeError for one without."""
     names: set[str] = set()
     for base in kind.__mro__[:-1]:
-        slots = base.__dict__.get("__slots__")
-        if slots is None:
+        own = own_attributes(base)
+        if own is None:
             raise TypeError(f"{base.__name__} has no __slots__: its state cannot be read")
-        names.update([slots] if isinstance(slots, str) else slots)
+        names.update(own)
     return tuple(sorted(names))
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from vmfuzz.errors import HarnessError
 from vmfuzz.mutants import loader
-from vmfuzz.mutants.catalogue import MODELS, find
+from vmfuzz.mutants.catalogue import find
 from vmfuzz.mutants.corpus import read_corpus, read_recorded
 from vmfuzz.mutants.trial import Trial, run_trial
 from vmfuzz.mutants.verdict import Verdict, decode, encode
@@ -40,7 +40,6 @@ _LONGEST_LINE: Final = 4096
 
 def prepare() -> None:
     """Get a fresh worker ready to fork. Errors: HarnessError if the layer was imported already."""
-    loader.install(MODELS.parent, {})
     for name in _PRELOADED:
         import_module(name)
     read_corpus()
@@ -83,7 +82,7 @@ def _child(trial: Trial, texts: dict[str, str], writing: int) -> None:
     """Run a trial and leave, whatever happens; nothing of the worker is run on the way out."""
     try:
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-        loader.install(MODELS.parent, texts)
+        loader.install(texts)
         os.write(writing, encode(run_trial(trial)))
     finally:
         os._exit(0)

@@ -1,21 +1,14 @@
 """Imports the model from its sources with one of them changed.
 
-The finder serves every module of `vmstore` from its `.py` file, so that no compiled class bypasses
-the change, and neither reads nor writes cached bytecode of the changed one.
+Every module comes from its `.py` file, so that no compiled class bypasses the change; cached
+bytecode of the changed one is neither read nor written.
 """
 
 import sys
-from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, SourceFileLoader
-from importlib.util import spec_from_file_location
-from pathlib import Path
-from types import ModuleType
-from typing import Final
+from importlib.machinery import SourceFileLoader
 
 from vmfuzz.errors import HarnessError
-
-_PACKAGE: Final = "vmstore"
+from vmstore.sources import SourceFinder
 
 
 class _ChangedSource(SourceFileLoader):
@@ -34,29 +27,20 @@ class _ChangedSource(SourceFileLoader):
         raise OSError(path)
 
 
-class Finder(MetaPathFinder):
-    """Finds the modules of the model; `texts` maps the names of changed ones to their text."""
+class ChangedFinder(SourceFinder):
+    """Finds source files; `texts` maps the names of changed modules to their text."""
 
-    def __init__(self, models: Path, texts: dict[str, str]) -> None:
-        self.models = models
+    def __init__(self, texts: dict[str, str]) -> None:
         self.texts = texts
 
-    def find_spec(
-        self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Return where a module of the model is loaded from, None for any other."""
-        if name.partition(".")[0] != _PACKAGE:
-            return None
-        place = self.models.joinpath(*name.split("."))
-        folder = [str(place)] if place.is_dir() else None
-        path = str(place / "__init__.py" if folder else place.with_suffix(".py"))
+    def loader(self, name: str, path: str) -> SourceFileLoader:
+        """Return what loads a module from its file, or from the text that replaces it."""
         text = self.texts.get(name)
-        loader = SourceFileLoader(name, path) if text is None else _ChangedSource(name, path, text)
-        return spec_from_file_location(name, path, loader=loader, submodule_search_locations=folder)
+        return super().loader(name, path) if text is None else _ChangedSource(name, path, text)
 
 
-def install(models: Path, texts: dict[str, str]) -> None:
-    """From now on import the model from `models`, changed modules as `texts` has them.
+def install(texts: dict[str, str]) -> None:
+    """From now on import from the source files, changed modules as `texts` has them.
 
     Requires: nothing of what is changed was imported. Errors: HarnessError otherwise, because the
     change would never run.
@@ -64,4 +48,4 @@ def install(models: Path, texts: dict[str, str]) -> None:
     loaded = sorted(name for name in texts if name in sys.modules)
     if loaded:
         raise HarnessError(f"{', '.join(loaded)}: imported before it could be changed")
-    sys.meta_path.insert(0, Finder(models, texts))
+    sys.meta_path.insert(0, ChangedFinder(texts))

@@ -12,6 +12,7 @@ from vmfuzz.mutants.corpus import known_defects
 from vmfuzz.mutants.equivalents import Equivalents
 from vmfuzz.mutants.trial import Trial
 from vmfuzz.mutants.verdict import Verdict
+from vmstore.sources import pure_children
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,10 @@ def try_all(
         return
     defects = known_defects()
     context = get_context("spawn")  # a fresh interpreter, in which nothing was imported yet
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=prepare) as pool:
+    with (
+        pure_children(),  # no compiled class may bypass a change
+        ProcessPoolExecutor(workers, mp_context=context, initializer=prepare) as pool,
+    ):
         try:
             clean = pool.submit(try_mutant, Trial("", seconds, rng_seed, defects)).result()
             if clean.fate != "survived":

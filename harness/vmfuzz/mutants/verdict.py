@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Final, Literal, get_args
 
+from vmfuzz.json_object import Types, typed_object
+
 Fate = Literal["killed", "survived", "timed out", "equivalent"]
 Stage = Literal["import", "corpus", "recordings", "swarm", ""]
 _LONGEST: Final = 300  # characters of what a mutant died of
@@ -27,7 +29,7 @@ class Verdict:
     steps: int = 0
 
 
-_TYPES: Final[dict[str, tuple[type, ...]]] = {
+_TYPES: Final[Types] = {
     "mutant": (str,),
     "fate": (str,),
     "stage": (str,),
@@ -45,13 +47,8 @@ def encode(verdict: Verdict) -> bytes:
 
 def decode(line: bytes, mutant: str) -> Verdict | None:
     """Return the verdict on `mutant` that a child wrote, None for anything else: it may be sick."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or value.keys() != _TYPES.keys():
-        return None
-    if any(type(value[name]) not in types for name, types in _TYPES.items()):
+    value = typed_object(line, _TYPES)
+    if value is None:
         return None
     is_known = value["fate"] in get_args(Fate) and value["stage"] in get_args(Stage)
     return Verdict(**value) if is_known and value["mutant"] == mutant else None

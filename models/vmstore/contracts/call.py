@@ -3,7 +3,7 @@
 from typing import Any
 
 from vmstore.arch import PAGE_SIZE
-from vmstore.contracts.values import SlotTest, SlotValue, StoreValue
+from vmstore.contracts.values import SlotTest, SlotValue, StoreValue, unchanged
 from vmstore.ops import Op
 from vmstore.outcome import Ok, Outcome
 from vmstore.world import World
@@ -63,3 +63,8 @@ class Call:
     def every_of(self, pages: range, test: SlotTest) -> bool:
         """Return whether a test holds of each slot of `pages`."""
         return all(test(self.before(i), self.after(i)) for i in pages)
+
+
+def is_identical(call: Call) -> bool:
+    """Return whether the store is the same."""
+    return not call.changed and unchanged(call.old, call.new)

@@ -3,84 +3,44 @@
 A checklist speaks of the pages that its operation is about: a range, of one page for a frame.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Final
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED
 from vmstore.contracts import universal
-from vmstore.contracts.call import Call
-from vmstore.contracts.registry import ContractClause, Kind, Test
+from vmstore.contracts.call import Call, is_identical
+from vmstore.contracts.contract import Contract
+from vmstore.contracts.registry import ContractClause, Known, Test, fails
 from vmstore.contracts.slot_inv import is_preserved, region_inv, same_parked, was_region_inv
-from vmstore.contracts.values import SlotTest, SlotValue, unchanged
+from vmstore.contracts.values import SlotTest, SlotValue
 from vmstore.outcome import Err, Ok
-from vmstore.variants import PROFILES
 
 Pages = Callable[[Call], range]
-Known = Mapping[str, str]
+DYNAMIC: Final = fails("AX-21")
 
 
-def everywhere(suspect: str) -> dict[str, str]:
-    """Return that a clause is expected to fail for a suspect, whatever the profile."""
-    return dict.fromkeys(PROFILES, suspect)
-
-
-DYNAMIC: Final = everywhere("AX-21")
-
-
-class Checklist:
-    """One operation: what its clauses have in common.
+class Checklist(Contract):
+    """The contract of an operation on frames, segments or unique frames.
 
     `called` says where the contract applies: where the precondition and the step's own guard
-    hold. `pages` are the pages that the operation is about.
+    hold. A line on what came of the call is one of a success, if it says nothing of its own.
+    `pages` are the pages that the operation is about.
     """
 
     def __init__(
         self, prefix: str, op: str, ops: tuple[str, ...], source: str, pages: Pages, called: Test
     ) -> None:
-        self.prefix = prefix
-        self.op = op
-        self.ops = ops
-        self.source = source
+        super().__init__(prefix, op, ops, source, lambda call: call.is_ok and called(call), called)
         self.pages = pages
-        self.called = called
         self.returned: Test = lambda call: isinstance(call.outcome, Ok | Err) and called(call)
-        self.some: Test = lambda call: call.is_ok and called(call)
         self.none: Test = lambda call: isinstance(call.outcome, Err) and called(call)
-
-    def clause(
-        self,
-        suffix: str,
-        kind: Kind,
-        text: str,
-        holds: Test,
-        when: Test | None = None,
-        known: Known | None = None,
-    ) -> ContractClause:
-        """Return one line; without `when` a line of an outcome that is a success.
-
-        A line of kind REQ or PRE applies where the contract does.
-        """
-        if when is None:
-            when = self.called if kind in ("REQ", "PRE") else self.some
-        clause_id = f"{self.prefix}.{suffix}"
-        return ContractClause(
-            clause_id,
-            self.op,
-            self.ops,
-            kind,
-            text,
-            self.source,
-            holds,
-            when,
-            known=dict(known or {}),
-        )
 
     def req(
         self, number: int, text: str, holds: Test, known: Known | None = None
     ) -> ContractClause:
         """Return a line on the store before the call."""
-        return self.clause(f"REQ.{number}", "REQ", text, holds, None, known)
+        return self.line(f"REQ.{number}", text, holds, None, known)
 
     def req_slots(
         self, number: int, text: str, holds: Callable[[SlotValue, int], bool],
@@ -96,14 +56,14 @@ class Checklist:
         """
         text = "the store's invariant: usage was Frame"
         test = self.each_was(lambda old, _: old.usage == "Frame")
-        return self.clause(f"REQ/{clause}", "REQ", text, test, None, DYNAMIC)
+        return self.line(f"REQ/{clause}", text, test, None, DYNAMIC)
 
     def ens(
         self, number: int | str, text: str, holds: Test, when: Test | None = None,
         known: Known | None = None,
     ) -> ContractClause:  # fmt: skip
         """Return a line on what a call promises."""
-        return self.clause(f"ENS.{number}", "ENS", text, holds, when, known)
+        return self.line(f"ENS.{number}", text, holds, when, known)
 
     def ens_slots(
         self, number: int, text: str, test: SlotTest, known: Known | None = None
@@ -113,24 +73,24 @@ class Checklist:
 
     def step(self, number: int, text: str, holds: Test, when: Test | None = None) -> ContractClause:
         """Return a line on what the store's step adds to the contract."""
-        return self.clause(f"STEP.{number}", "STEP", text, holds, when)
+        return self.line(f"STEP.{number}", text, holds, when)
 
     def no_op(self, text: str, when: Test, holds: Test | None = None) -> ContractClause:
         """Return the line on a step whose guard does not hold: the store is as it was."""
-        return self.clause("N.1", "STEP", text, holds or is_identical, when)
+        return self.line("N.1", text, holds or is_identical, when)
 
     def pre(
         self, number: int, text: str, holds: Test, known: Known | None = None
     ) -> ContractClause:
         """Return a line of a method's own contract on the store before the call."""
-        return self.clause(f"PRE.{number}", "PRE", text, holds, None, known)
+        return self.line(f"PRE.{number}", text, holds, None, known)
 
     def post(
         self, number: int, text: str, holds: Test, when: Test | None = None,
         known: Known | None = None,
     ) -> ContractClause:  # fmt: skip
         """Return a line of a method's own contract on what a call promises."""
-        return self.clause(f"POST.{number}", "POST", text, holds, when, known)
+        return self.line(f"POST.{number}", text, holds, when, known)
 
     def each(self, test: SlotTest) -> Test:
         """Return the test of every page of the operation, before and after."""
@@ -172,7 +132,7 @@ class Checklist:
         return (
             self.ens(
                 number, "every registered cursor that was sound is", universal.reg,
-                lambda call: bool(call.old.cursors) and self.some(call),
+                lambda call: bool(call.old.cursors) and self.when(call),
             ),
             self.ens(
                 f"{number}/LOG", "every cursor value that was sound is", universal.log, None, known,
@@ -184,7 +144,7 @@ class Checklist:
         text = "where the contract applies the call " + ("succeeds" if succeeds else "returns")
         allowed = Ok if succeeds else Ok | Err
         holds: Test = lambda call: isinstance(call.outcome, allowed)  # noqa: E731  # short
-        return self.clause("RETURNS", "ENS", text, holds, self.called, known)
+        return self.line("RETURNS", text, holds, self.asked, known)
 
 
 def page(paddr: int) -> range:
@@ -231,11 +191,6 @@ def is_only(call: Call, pages: range) -> bool:
 def is_region_unchanged(call: Call) -> bool:
     """Return whether no slot and no obligation differs."""
     return not call.changed
-
-
-def is_identical(call: Call) -> bool:
-    """Return whether the store is the same."""
-    return not call.changed and unchanged(call.old, call.new)
 
 
 def same(*names: str) -> SlotTest:

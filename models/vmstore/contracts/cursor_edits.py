@@ -16,7 +16,8 @@ from vmstore.contracts.cursor_terms import (
     panics_iff,
     view_of,
 )
-from vmstore.contracts.space_terms import TWINS, Card, fails, panicked, returned, shape, was_live
+from vmstore.contracts.registry import fails
+from vmstore.contracts.space_terms import TWINS, Card, is_in_use, panicked, returned, shape
 from vmstore.contracts.values import CursorValue, LeafValue
 from vmstore.ghost.vm_cursor import map_cursor_requires, map_item_ensures
 from vmstore.ids import Prop
@@ -119,7 +120,7 @@ def _counts_entries(_call: Call, old: CursorValue, new: CursorValue) -> bool:
 
 
 def _same_frame_counts(call: Call) -> bool:
-    return call.every(lambda o, n: o.usage != "Frame" or not was_live(o) or o.rc == n.rc)
+    return call.every(lambda o, n: o.usage != "Frame" or not is_in_use(o) or o.rc == n.rc)
 
 
 def _same_beside(_call: Call, old: CursorValue, new: CursorValue) -> bool:
@@ -176,7 +177,7 @@ def _others_keep(call: Call, old: CursorValue, new: CursorValue) -> bool:
     target = _target(call)
     rc = call.after(target).rc
     others = all(
-        i == target or not was_live(o) or (o.rc, o.paths) == (n.rc, n.paths)
+        i == target or not is_in_use(o) or (o.rc, o.paths) == (n.rc, n.paths)
         for i, o, n in ((i, call.before(i), call.after(i)) for i in call.changed)
     )
     is_same = (old.guard_level, asked(old)) == (new.guard_level, asked(new))

@@ -14,18 +14,18 @@ from vmstore.contracts.cursor_terms import (
     was_entry_inv,
     was_sound,
 )
+from vmstore.contracts.registry import fails
 from vmstore.contracts.slot_inv import is_preserved, region_inv, same_parked, was_region_inv
 from vmstore.contracts.space_terms import (
     GUARDS,
     TWINS,
     Card,
-    fails,
+    is_in_use,
     is_made,
     same_in_list,
     succeeded,
     tlb_is_inv,
     tlb_was_inv,
-    was_live,
 )
 from vmstore.contracts.values import SlotTest, SlotValue, is_remove
 
@@ -65,7 +65,7 @@ def _index_paths_grow(call: Call) -> bool:
 
 
 def _new_is_no_frame(old: SlotValue, new: SlotValue) -> bool:
-    is_taken = not was_live(old) and was_live(new)
+    is_taken = not is_in_use(old) and is_in_use(new)
     return not is_taken or new.usage != "Frame"
 
 
@@ -91,10 +91,10 @@ CLAUSES: Final = (
     _MAP.line("ENS.8", "`slots` unchanged", same_parked),
     _MAP.line("ENS.9", "in_list unchanged at every slot", same_in_list),
     _MAP.line("ENS.10", "every slot in use but the frame's is preserved",
-              lambda c: _on_others(c, lambda o, n: not was_live(o) or is_preserved(o, n)),
+              lambda c: _on_others(c, lambda o, n: not is_in_use(o) or is_preserved(o, n)),
               known=_REPLACED),
     _MAP.line("ENS.11", "no slot in use becomes UNUSED",
-              lambda c: c.every(lambda o, n: was_live(n) or not was_live(o)), known=_REPLACED),
+              lambda c: c.every(lambda o, n: is_in_use(n) or not is_in_use(o)), known=_REPLACED),
     _MAP.line("ENS.12", "the frame's count unchanged", lambda c: _keeps(c, "rc"),
               known=fails("AX-14", TWINS)),
     _MAP.line("ENS.13", "the frame has one path more", _paths_grow, known=fails("AX-13", TWINS)),
@@ -103,7 +103,7 @@ CLAUSES: Final = (
     _MAP.line("ENS.14", "the frame's usage unchanged", lambda c: _keeps(c, "usage")),
     _MAP.line("ENS.15", "the frame's storage unchanged", lambda c: _keeps(c, "storage")),
     _MAP.line("ENS.16", "every slot that ends UNUSED is preserved",
-              lambda c: c.every(lambda o, n: was_live(n) or is_preserved(o, n)),
+              lambda c: c.every(lambda o, n: is_in_use(n) or is_preserved(o, n)),
               known=_REPLACED),
     _MAP.line("ENS.17", "every other slot that comes into use is no Frame",
               lambda c: _on_others(c, _new_is_no_frame)),

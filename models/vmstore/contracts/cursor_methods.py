@@ -6,7 +6,7 @@ What values show of a table is what hangs below the cursor in its range.
 from typing import Final
 
 from vmstore.arch import PAGE_SIZE
-from vmstore.contracts.call import Call
+from vmstore.contracts.call import Call, is_identical
 from vmstore.contracts.cursor_terms import (
     cursor_inv,
     cursor_of,
@@ -14,27 +14,26 @@ from vmstore.contracts.cursor_terms import (
     is_same_tree,
     leaf_at,
     leaves_in,
-    nodes_locked,
     on_cursor,
     view_of,
 )
-from vmstore.contracts.cursors import is_space_asked, opened
+from vmstore.contracts.cursors import is_opened_locked, is_space_asked, opened
+from vmstore.contracts.registry import fails
 from vmstore.contracts.slot_inv import is_preserved
 from vmstore.contracts.space_terms import (
     Card,
     all_preserved,
     failed,
-    fails,
-    is_same_store,
+    is_denied,
+    is_in_use,
     returned,
     same_paths,
     shape,
     succeeded,
-    was_live,
 )
 from vmstore.contracts.values import CursorValue
 from vmstore.ghost.vm_cursor import query_success_ensures
-from vmstore.outcome import Abort, Err, Panic
+from vmstore.outcome import Abort, Panic
 
 _TWO_CALLS: Final = "it compares two calls; CUR.QUERY.POST.2 and POST.4 determine each answer"
 LEFT_OUT: Final[dict[str, str]] = {
@@ -56,10 +55,6 @@ def _is_valid(call: Call) -> bool:
 
 def _is_aligned(call: Call) -> bool:
     return bool((call.op.start | call.op.end) % PAGE_SIZE == 0)
-
-
-def _is_refused(call: Call) -> bool:
-    return isinstance(call.outcome, Err) and call.outcome.variant == "AccessDenied"
 
 
 def _was_answered(call: Call) -> bool:
@@ -89,17 +84,12 @@ def _path_exists(call: Call) -> bool:
     made = opened(call)
     if made is None or not made.tree.nodes:
         return False
-    fresh = [i for i in call.changed if not was_live(call.before(i))]
+    fresh = [i for i in call.changed if not is_in_use(call.before(i))]
     guard = made.tree.nodes[0]
-    if guard.level != made.guard_level or not was_live(call.after(guard.page)):
+    if guard.level != made.guard_level or not is_in_use(call.after(guard.page)):
         return False
     is_guard_new = guard.page in fresh and guard.children == 0
     return not fresh or (len(fresh) <= shape(call).levels - made.guard_level and is_guard_new)
-
-
-def _is_all_locked(call: Call) -> bool:
-    made = opened(call)
-    return made is not None and nodes_locked(made)
 
 
 def _locks_one_entry(call: Call) -> bool:
@@ -113,24 +103,24 @@ _OPEN: Final = Card(
 )  # fmt: skip
 _OPENS = (
     _OPEN.line("POST.1", "AccessDenied iff it is no range of the user's half",
-               lambda c: _is_refused(c) != _is_valid(c), _is_one_fault),
+               lambda c: is_denied(c) != _is_valid(c), _is_one_fault),
     _OPEN.line("POST.2", "AccessDenied iff an end of a valid range is not page aligned",
-               lambda c: _is_refused(c) != _is_aligned(c), _is_valid_asked),
+               lambda c: is_denied(c) != _is_aligned(c), _is_valid_asked),
     _OPEN.line("POST.3", "it stands at the start of the range as asked, at its guard's level",
                _stands_at_start),
     _OPEN.line("POST.4", "nothing is mapped or unmapped", same_paths),
-    _OPEN.line("POST.5", "an error: nothing differs", is_same_store, failed),
+    _OPEN.line("POST.5", "an error: nothing differs", is_identical, failed),
     _OPEN.line("POST.6", "the tables down to the guard's exist, as many are new as were missing",
                _path_exists),
     _OPEN.line("POST.7", "the guard and every table below it that meets the range are locked",
-               _is_all_locked),
+               is_opened_locked),
     _OPEN.line("POST.8", "no count of a page that was in use differs",
-               lambda c: c.every(lambda o, n: not was_live(o) or o.rc == n.rc)),
+               lambda c: c.every(lambda o, n: not is_in_use(o) or o.rc == n.rc)),
     # Its cursors have the root for a guard and lock one entry of it, which few ranges are.
     _OPEN.line("POST.9", "the guard is the root, the range its first entry", _locks_one_entry,
                known=fails("AX-19")),
     _OPEN.line("POST.10", "every slot in use is preserved",
-               lambda c: c.every(lambda o, n: not was_live(o) or is_preserved(o, n))),
+               lambda c: c.every(lambda o, n: not is_in_use(o) or is_preserved(o, n))),
 )  # fmt: skip
 
 _DROP: Final = Card(
@@ -223,7 +213,7 @@ _QUERIES = (
     _QUERY.line("PRE.1", "where it does not return, the frame's count had no room",
                 _saturates_rightly),
     _QUERY.line("POST.1", "AccessDenied iff the cursor was at its end",
-                lambda c: _is_refused(c) == _is_at_end(c), returned),
+                lambda c: is_denied(c) == _is_at_end(c), returned),
     _QUERY.line("POST.2", "position, range and tables unchanged, the level no higher",
                 on_cursor(_descends)),
     _QUERY.line("POST.3", "the range is that of an entry around the cursor", on_cursor(_is_slot)),

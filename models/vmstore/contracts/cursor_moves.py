@@ -23,11 +23,18 @@ from vmstore.contracts.cursor_terms import (
     view_of,
 )
 from vmstore.contracts.slot_inv import region_inv
-from vmstore.contracts.space_terms import Card, failed, panicked, returned, shape, succeeded
+from vmstore.contracts.space_terms import (
+    Card,
+    failed,
+    is_denied,
+    panicked,
+    returned,
+    shape,
+    succeeded,
+)
 from vmstore.contracts.values import CursorValue, LeafValue
 from vmstore.ghost.vm_cursor import in_locked_range, jump_panic_condition
 from vmstore.ids import Prop
-from vmstore.outcome import Err
 
 _FIND_NEXT_IMPL: Final = (
     "it speaks of a step inside of the calls that search; their own lines say what is seen"
@@ -163,10 +170,6 @@ def _lands(call: Call, old: CursorValue, new: CursorValue) -> bool:
     return new.va == target and new.level == expected
 
 
-def _is_denied(call: Call) -> bool:
-    return isinstance(call.outcome, Err) and call.outcome.variant == "AccessDenied"
-
-
 def _panics_rightly(call: Call) -> bool:
     old = cursor_of(call)
     if returned(call) or old is None:
@@ -181,7 +184,7 @@ _JUMPS = (
     _JUMP.line("PRE.1", "it panics iff the target is not page aligned, wherever that is",
                panics_iff(_jump_due, "va-unaligned")),
     _JUMP.line("POST.1", "it succeeds iff the target is in the range",
-               lambda c: c.is_ok == _is_in_range(c) != _is_denied(c), returned),
+               lambda c: c.is_ok == _is_in_range(c) != is_denied(c), returned),
     _JUMP.line("POST.2", "the cursor is at the target, as far up as it has to be",
                on_cursor(_lands)),
     _JUMP.line("POST.3", "an error: nothing differs",

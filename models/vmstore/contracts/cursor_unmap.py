@@ -14,16 +14,16 @@ from vmstore.contracts.cursor_terms import (
     was_entry_inv,
     was_sound,
 )
+from vmstore.contracts.registry import fails
 from vmstore.contracts.slot_inv import is_preserved, region_inv, same_parked, was_region_inv
 from vmstore.contracts.space_terms import (
     Card,
-    fails,
     gives_back,
+    is_in_use,
     same_in_list,
     succeeded,
     tlb_is_inv,
     tlb_was_inv,
-    was_live,
 )
 from vmstore.contracts.universal import operated
 from vmstore.contracts.values import CursorValue, LeafValue, SlotTest, SlotValue
@@ -107,7 +107,7 @@ _UNMAPS = (
                 lambda c: c.every(lambda o, n: o.vtable == n.vtable), known=fails("AX-08")),
     _UNMAP.line("ENS.11", "no slot becomes UNIQUE", lambda c: c.every(_rc_stays_shared)),
     _UNMAP.line("ENS.12", "a slot that is in use keeps its storage",
-                lambda c: c.every(lambda o, n: not was_live(n) or o.storage == n.storage)),
+                lambda c: c.every(lambda o, n: not is_in_use(n) or o.storage == n.storage)),
     _UNMAP.line("ENS.14", "a frame's count falls by as much as its number of paths",
                 lambda c: _each_frame(c, _balances), _met_a_frame, fails("AX-08")),
     _UNMAP.line("ENS.15", "no frame's count grows",

@@ -20,17 +20,17 @@ from vmstore.contracts.cursor_terms import (
     was_entry_inv,
     was_sound,
 )
+from vmstore.contracts.registry import fails
 from vmstore.contracts.slot_inv import is_preserved, region_inv, same_parked, was_region_inv
 from vmstore.contracts.space_terms import (
     GUARDS,
     Card,
     all_preserved,
-    fails,
+    is_in_use,
     is_made,
     returned,
     same_in_list,
     succeeded,
-    was_live,
 )
 from vmstore.contracts.universal import is_node_sound
 from vmstore.contracts.values import CursorValue, SlotValue, is_insert, is_remove, unchanged
@@ -56,7 +56,7 @@ def is_space_asked(call: Call) -> bool:
 
 
 def _was_unused_is_no_frame(old: SlotValue, new: SlotValue) -> bool:
-    return not was_live(old) and was_live(new) and new.usage != "Frame"
+    return not is_in_use(old) and is_in_use(new) and new.usage != "Frame"
 
 
 def _is_opened_inv(call: Call) -> bool:
@@ -64,7 +64,8 @@ def _is_opened_inv(call: Call) -> bool:
     return made is not None and cursor_inv(call, made)
 
 
-def _is_opened_locked(call: Call) -> bool:
+def is_opened_locked(call: Call) -> bool:
+    """Return whether a cursor was opened and holds the locks of its path."""
     made = opened(call)
     return made is not None and nodes_locked(made)
 
@@ -104,7 +105,7 @@ _OPENC = (
                lambda c: c.every(_was_unused_is_no_frame)),
     *_OPEN.universal("ENS.5"),
     _OPEN.line("ENS.6", "the cursor satisfies its invariant", _is_opened_inv, succeeded),
-    _OPEN.line("ENS.8", "the nodes of its path are locked", _is_opened_locked, succeeded),
+    _OPEN.line("ENS.8", "the nodes of its path are locked", is_opened_locked, succeeded),
     _OPEN.line("ENS.9", "it has not been popped out of its range", _is_opened_inside, succeeded),
     _OPEN.line("ENS.10", "it is sound against the slots", _is_opened_sound, succeeded),
     _OPEN.line("STEP.1", "it is registered under a fresh id with space, kind and range as asked",

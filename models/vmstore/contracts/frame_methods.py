@@ -24,7 +24,6 @@ from vmstore.contracts.checklist import (
     same,
     shrank,
 )
-from vmstore.contracts.registry import Test
 from vmstore.contracts.slot_inv import region_inv, same_parked, was_region_inv
 from vmstore.contracts.values import SlotValue
 from vmstore.outcome import Err
@@ -65,10 +64,6 @@ def _was_wf(call: Call) -> bool:
     return is_wf(slot, index, call.world.rc_max) and was_region_inv(call, page(index * PAGE_SIZE))
 
 
-def _was_region_inv(pages: Pages) -> Test:
-    return lambda call: was_region_inv(call, pages(call))
-
-
 def _was_owned(call: Call) -> bool:
     return call.before(of_frame(call)[0]).obligations > 0
 
@@ -94,7 +89,7 @@ def _is_claimed(old: SlotValue, new: SlotValue) -> bool:
 
 
 _FROM_UNUSED = (
-    _FU.pre(1, "the region satisfied its invariant", _was_region_inv(of_paddr)),
+    _FU.pre(1, "the region satisfied its invariant", _FU.was_inv),
     _FU.post(1, _REGION, region_inv, _FU.returned),
     _FU.post(2, "the frame is at the address", _points),
     _FU.post(
@@ -116,7 +111,7 @@ _FROM_UNUSED = (
 _FIU: Final = _list("FRM.FIU", "from_in_use", "frame_from_in_use", of_paddr)
 
 _FROM_IN_USE = (
-    _FIU.pre(1, "the region satisfied its invariant", _was_region_inv(of_paddr)),
+    _FIU.pre(1, "the region satisfied its invariant", _FIU.was_inv),
     _FIU.post(1, _REGION, region_inv, _FIU.returned),
     _FIU.post(
         2, "the count grew by one, the frame is at the address",
@@ -170,7 +165,7 @@ _INTO_RAW = (
         1, "the handle is a page's",
         lambda c: _paddr(c) % PAGE_SIZE == 0 and 0 <= _paddr(c) < c.world.max_paddr,
     ),
-    _IR.pre(2, "the region satisfied its invariant", _was_region_inv(of_frame)),
+    _IR.pre(2, "the region satisfied its invariant", _IR.was_inv),
     _IR.pre(3, "the count is not UNUSED", lambda c: _slot(c).rc != REF_COUNT_UNUSED),
     _IR.pre(4, "usage is not PageTable", lambda c: _slot(c).usage != "PageTable", DYNAMIC),
     _IR.pre(5, "there is an obligation", _was_owned, _LITERAL),
@@ -203,7 +198,7 @@ _FROM_RAW = (
         3, "the address is a page's",
         lambda c: _restored(c) % PAGE_SIZE == 0 and 0 <= _restored(c) < c.world.max_paddr,
     ),
-    _FR.pre(4, "the region satisfied its invariant", _was_region_inv(_of_restored)),
+    _FR.pre(4, "the region satisfied its invariant", _FR.was_inv),
     _FR.pre(5, "the count is not UNUSED", _FR.each_was(lambda o, _: o.rc != REF_COUNT_UNUSED)),
     _FR.post(1, _REGION, region_inv),
     _FR.post(2, "all owners and `slots` unchanged", lambda c: is_only(c, range(0))),
@@ -218,7 +213,7 @@ _CLONE = (
         1, "the handle is a page's",
         lambda c: _paddr(c) % PAGE_SIZE == 0 and _paddr(c) >= 0,
     ),
-    _CLN.pre(2, "the region satisfied its invariant", _was_region_inv(of_frame)),
+    _CLN.pre(2, "the region satisfied its invariant", _CLN.was_inv),
     _CLN.pre(3, "the count is not 0 and not UNUSED", lambda c: 0 < _slot(c).rc < REF_COUNT_UNUSED),
     _CLN.pre(5, "the address is in memory", lambda c: _paddr(c) < c.world.max_paddr),
     _CLN.post(1, _REGION, region_inv),

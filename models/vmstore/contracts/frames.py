@@ -11,7 +11,6 @@ from vmstore.contracts.call import Call
 from vmstore.contracts.checklist import (
     DYNAMIC,
     Checklist,
-    everywhere,
     grew,
     is_freed,
     is_region_unchanged,
@@ -22,11 +21,12 @@ from vmstore.contracts.checklist import (
     shrank,
     was_live,
 )
+from vmstore.contracts.registry import fails
 from vmstore.contracts.values import is_insert, is_remove, unchanged
 
-_MINTED: Final = everywhere("AX-22")
-_LAST: Final = everywhere("AX-05")
-_SATURATED: Final = everywhere("AX-20")
+_MINTED: Final = fails("AX-22")
+_LAST: Final = fails("AX-05")
+_SATURATED: Final = fails("AX-20")
 _ADDRESS: Final = "an address that is no page's gives None"
 _NOTHING: Final = "None: slots and ledger are as they were"
 

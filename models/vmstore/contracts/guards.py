@@ -5,10 +5,8 @@ Each clause states what holds if the contract and the code agree, over calls tha
 
 from vmstore.arch import PAGE_SIZE
 from vmstore.contracts.call import Call
-from vmstore.contracts.registry import ContractClause
+from vmstore.contracts.registry import ContractClause, fails
 from vmstore.outcome import Ok
-
-_EVERYWHERE = ("ostd", "vostd", "seed")
 
 
 def _ok(call: Call) -> bool:
@@ -66,35 +64,31 @@ def _finds_it(call: Call) -> bool:
     return isinstance(found, Ok) and not (found.value and found.value["lcursor"] is None)
 
 
-def _known(ax: str, profiles: tuple[str, ...] = _EVERYWHERE) -> dict[str, str]:
-    return dict.fromkeys(profiles, ax)
-
-
 CLAUSES = (
     ContractClause(
         "OP.FD.GUARD", "FrameDrop", ("frame_drop",), "STEP",
         "a handle that is dropped is one that `op_pre` lets drop: no segment covers the page",
-        "VmStore::op_pre", _is_allowed_drop, _ok, known=_known("AX-26"),
+        "VmStore::op_pre", _is_allowed_drop, _ok, known=fails("AX-26"),
     ),
     ContractClause(
         "SEGMENT.PAGES", "SegmentSlice, SegmentNext",
         ("segment_slice", "segment_next", "segment_from_unused", "segment_split"), "STEP",
         "a segment has at least one page", "VmStore::structural_inv", _segments_have_pages,
-        _makes_segment, known=_known("AX-29"),
+        _makes_segment, known=fails("AX-29"),
     ),
     ContractClause(
         "OP.UNMAP.AT_ONCE", "Unmap", ("cursor_unmap",), "ENS",
         "a page that stays in use has lost as many references as mappings when the call returns",
-        "VmStore::accounting_inv", _falls_at_once, _loses_mappings, known=_known("AX-12"),
+        "VmStore::accounting_inv", _falls_at_once, _loses_mappings, known=fails("AX-12"),
     ),
     ContractClause(
         "LIST.PUSH_BACK", "list push_back", ("list_push_back",), "POST",
         "the frame goes before the last element", "LinkedList::push_back", _goes_before_last,
-        _pushes_onto_some, known=_known("AX-32", ("ostd",)),
+        _pushes_onto_some, known=fails("AX-32", ("ostd",)),
     ),
     ContractClause(
         "LIST.AT", "list cursor_mut_at", ("list_cursor_at",), "POST",
         "any address of a listed page finds it", "LinkedList::cursor_mut_at", _finds_it,
-        _looks_for_a_link, known=_known("AX-33"),
+        _looks_for_a_link, known=fails("AX-33"),
     ),
 )  # fmt: skip

@@ -1,13 +1,20 @@
 """What a contract clause is: one line of a checklist, over one call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from vmstore.contracts.call import Call
+from vmstore.variants import PROFILES
 
 Kind = Literal["REQ", "ENS", "STEP", "PRE", "POST"]
 Test = Callable[[Call], bool]
+Known = Mapping[str, str]  # by profile, the suspect that a clause is expected to fail for
+
+
+def fails(suspect: str, profiles: tuple[str, ...] = PROFILES) -> Known:
+    """Return that a clause is expected to fail for a suspect, under these profiles."""
+    return dict.fromkeys(profiles, suspect)
 
 
 def _always(_call: Call) -> bool:
@@ -32,4 +39,4 @@ class ContractClause:
     holds: Test
     when: Test = _always
     show: Callable[[Call], str] | None = None
-    known: dict[str, str] = field(default_factory=dict)
+    known: Known = field(default_factory=dict)

@@ -8,8 +8,8 @@ from typing import Final
 
 from vmstore.arch import PAGE_SIZE, index_to_meta
 from vmstore.contracts.call import Call
-from vmstore.contracts.checklist import DYNAMIC, Checklist, everywhere
-from vmstore.contracts.registry import ContractClause
+from vmstore.contracts.checklist import DYNAMIC, Checklist
+from vmstore.contracts.registry import ContractClause, Known, fails
 from vmstore.contracts.slot_inv import region_inv, was_region_inv
 from vmstore.contracts.values import SlotValue, StoreValue
 from vmstore.store import SegmentEntry
@@ -18,7 +18,7 @@ Entry = Callable[[Call], SegmentEntry]
 Conjunct = Callable[[SlotValue], bool]
 
 _LITERAL: Final = {"vostd": "G3", "seed": "G3"}
-_MAPPED: Final = everywhere("AX-28")
+_MAPPED: Final = fails("AX-28")
 
 
 def entry_of(call: Call) -> SegmentEntry:
@@ -86,9 +86,9 @@ def requires_invariants(
             and _are_live(call, call.old, found)
         )
 
-    def each(suffix: int, text: str, conjunct: Conjunct, known: dict[str, str]) -> ContractClause:
-        return methods.clause(
-            f"PRE.{number}/REL.{suffix}", "PRE", text,
+    def each(suffix: int, text: str, conjunct: Conjunct, known: Known) -> ContractClause:
+        return methods.line(
+            f"PRE.{number}/REL.{suffix}", text,
             lambda call: _each(call, call.old, entry(call), conjunct), known=known,
         )  # fmt: skip
 

@@ -12,11 +12,11 @@ from vmstore.contracts.call import Call
 from vmstore.contracts.checklist import (
     Checklist,
     always,
-    everywhere,
     is_region_unchanged,
     ledger_moves,
     of_segment,
 )
+from vmstore.contracts.registry import fails
 from vmstore.contracts.segment_inv import entry_of, has_invariants, is_inv, requires_invariants
 from vmstore.contracts.segments import asked_pages, halves, is_range, shared_range
 from vmstore.contracts.slot_inv import region_inv, same_parked, was_region_inv
@@ -40,7 +40,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
 }
 
 _EXACT: Final = {"ostd": "G3"}
-_AT_MAX: Final = everywhere("AX-27")
+_AT_MAX: Final = fails("AX-27")
 _REGION: Final = "the region satisfies its invariant"
 _INVARIANTS: Final = (
     "the segment is one of pages that are live, in the ledger, of usage Frame and mapped nowhere"
@@ -172,8 +172,8 @@ _SLICES = (
     ),
     _SLICE.post(5, _REGION, region_inv),
     _SLICE.post(6, "`slots` unchanged", same_parked),
-    _SLICE.clause(
-        "POST.6/OBL", "POST", "the ledger is as it was", _ledger_unchanged, known=_EXACT
+    _SLICE.line(
+        "POST.6/OBL", "the ledger is as it was", _ledger_unchanged, known=_EXACT
     ),
 )  # fmt: skip
 

@@ -13,7 +13,6 @@ from vmstore.contracts.checklist import (
     DYNAMIC,
     Checklist,
     always,
-    everywhere,
     grew,
     is_freed,
     is_region_unchanged,
@@ -23,12 +22,13 @@ from vmstore.contracts.checklist import (
     shrank,
     was_live,
 )
+from vmstore.contracts.registry import fails
 from vmstore.contracts.values import is_insert, is_remove, unchanged
 from vmstore.outcome import Err, Ok
 from vmstore.store import SegmentEntry
 
-_ROLLED_BACK: Final = everywhere("AX-24")
-_LAST: Final = everywhere("AX-07")
+_ROLLED_BACK: Final = fails("AX-24")
+_LAST: Final = fails("AX-07")
 
 LEFT_OUT: Final[Mapping[str, str]] = {
     "OP.SFU.REQ.1": "the step's guard: where it does not hold the step is OP.SFU.N.1",
@@ -100,8 +100,8 @@ _FROM_UNUSED = (
         "no range of unused pages: nothing but the usage of pages differs", _is_taken_or_no_range,
         _only_usages_differ,
     ),
-    _SFU.clause(
-        "N.1/USAGE", "STEP", "no range of unused pages: no usage differs",
+    _SFU.line(
+        "N.1/USAGE", "no range of unused pages: no usage differs",
         lambda c: c.every(lambda o, n: o.usage == n.usage), _is_taken_or_no_range, _ROLLED_BACK,
     ),
     _SFU.returns(succeeds=False),

@@ -1,61 +1,27 @@
 """The words that the contracts of spaces, cursors, readers and writers are written in."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED
 from vmstore.contracts import universal
 from vmstore.contracts.call import Call
-from vmstore.contracts.registry import ContractClause, Kind, Test
+from vmstore.contracts.contract import Contract
+from vmstore.contracts.registry import ContractClause, Known, Test, fails
 from vmstore.contracts.slot_inv import is_preserved
-from vmstore.contracts.values import SlotValue, StoreValue, unchanged
+from vmstore.contracts.values import SlotValue, StoreValue
 from vmstore.geometry import Geometry, geometry
 from vmstore.outcome import Err, Ok, Panic
 
-Known = Mapping[str, str]
-
-PROFILES: Final = ("ostd", "vostd", "seed")
 TWINS: Final = ("vostd", "seed")  # the profiles in which a map replaces
 GUARDS: Final = (
     "the guards are objects of the code, which values do not have; an invariant over the running"
     " state says it after every step"
 )
 _REFUSALS: Final = frozenset({"WrongType", "NotUntyped"})
-_KINDS: Final[dict[str, Kind]] = {
-    "REQ": "REQ", "ENS": "ENS", "STEP": "STEP", "PRE": "PRE", "POST": "POST",
-    "EXEC": "ENS", "RETURNS": "ENS",
-}  # fmt: skip
 
 
-class Card:
-    """One operation's contract: what its clauses have in common.
-
-    `when` is where a line applies that says nothing of its own, `asked` where one about the state
-    before the call does.
-    """
-
-    def __init__(
-        self, prefix: str, op: str, ops: tuple[str, ...], source: str, when: Test,
-        asked: Test | None = None,
-    ) -> None:  # fmt: skip
-        self.prefix = prefix
-        self.op = op
-        self.ops = ops
-        self.source = source
-        self.when = when
-        self.asked = asked or when
-
-    def line(
-        self, tail: str, text: str, holds: Test, when: Test | None = None,
-        known: Known | None = None,
-    ) -> ContractClause:  # fmt: skip
-        """Return the clause `PREFIX.tail`; its kind follows from the tail."""
-        kind = _KINDS[tail.replace("/", ".").partition(".")[0]]
-        applies = when or (self.asked if kind in ("REQ", "PRE") else self.when)
-        return ContractClause(
-            f"{self.prefix}.{tail}", self.op, self.ops, kind, text, self.source, holds,
-            applies, known=dict(known or {}),
-        )  # fmt: skip
+class Card(Contract):
+    """The contract of an operation on spaces, cursors, readers or writers."""
 
     def universal(
         self, tail: str, old: Known | None = None, log: Known | None = None
@@ -74,11 +40,6 @@ class Card:
         """Return the line that the call returns wherever the contract lets it be made."""
         text = "where the precondition holds the call returns"
         return self.line("RETURNS", text, returned, when, known)
-
-
-def fails(suspect: str, profiles: tuple[str, ...] = PROFILES) -> Known:
-    """Return the suspect under which a clause is known to fail, for these profiles."""
-    return dict.fromkeys(profiles, suspect)
 
 
 def suspects(ostd: str, twins: str) -> Known:
@@ -114,6 +75,11 @@ def failed(call: Call) -> bool:
     return not call.is_ok and returned(call)
 
 
+def is_denied(call: Call) -> bool:
+    """Return whether the call returned that the range is not the space's or the cursor's."""
+    return isinstance(call.outcome, Err) and call.outcome.variant == "AccessDenied"
+
+
 def panicked(call: Call, *codes: str) -> bool:
     """Return whether the call ended in a panic with one of these codes."""
     return isinstance(call.outcome, Panic) and call.outcome.code in codes
@@ -142,9 +108,9 @@ def same_paths(call: Call) -> bool:
     return call.every(lambda old, new: old.paths == new.paths)
 
 
-def was_live(old: SlotValue) -> bool:
-    """Return whether a slot was in use: its count said something but UNUSED."""
-    return old.rc != REF_COUNT_UNUSED
+def is_in_use(slot: SlotValue) -> bool:
+    """Return whether a slot is in use, shared or not: its count is not UNUSED."""
+    return slot.rc != REF_COUNT_UNUSED
 
 
 def gives_back(old: SlotValue, new: SlotValue, amount: int) -> bool:
@@ -153,11 +119,6 @@ def gives_back(old: SlotValue, new: SlotValue, amount: int) -> bool:
     if left:
         return new.rc == left and new.storage == old.storage and new.vtable == old.vtable
     return new.rc == REF_COUNT_UNUSED and not new.storage and not new.vtable
-
-
-def is_same_store(call: Call) -> bool:
-    """Return whether nothing differs."""
-    return not call.changed and unchanged(call.old, call.new)
 
 
 def tlb_inv(store: StoreValue) -> bool:

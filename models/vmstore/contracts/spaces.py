@@ -3,15 +3,15 @@
 from typing import Final
 
 from vmstore.contracts.call import Call
+from vmstore.contracts.registry import fails
 from vmstore.contracts.slot_inv import region_inv, was_region_inv
 from vmstore.contracts.space_terms import (
     Card,
-    fails,
     gives_back,
+    is_in_use,
     is_made,
     same_in_list,
     succeeded,
-    was_live,
 )
 from vmstore.contracts.universal import is_node_sound
 from vmstore.contracts.values import SlotValue, is_insert, is_remove, unchanged
@@ -36,7 +36,7 @@ def _is_extracted(call: Call) -> bool:
 
 
 def _was_unused_is_table(old: SlotValue, new: SlotValue) -> bool:
-    return not was_live(old) and was_live(new) and new.usage == "PageTable"
+    return not is_in_use(old) and is_in_use(new) and new.usage == "PageTable"
 
 
 def _is_inserted(call: Call) -> bool:
@@ -59,7 +59,7 @@ _NEWVS = (
               known=fails("AX-01")),
     _NEW.line("ENS.5", "the root's usage is PageTable",
               lambda c: c.after(_root(c)).usage == "PageTable"),
-    _NEW.line("ENS.6", "the root's count is not UNUSED", lambda c: was_live(c.after(_root(c)))),
+    _NEW.line("ENS.6", "the root's count is not UNUSED", lambda c: is_in_use(c.after(_root(c)))),
     _NEW.line("ENS.7", "in_list unchanged at every slot", same_in_list),
     _NEW.line("ENS.8", "every slot that differs was UNUSED and is a table's now",
               lambda c: c.every(_was_unused_is_table)),

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from vmstore.arch import META_CAP, PAGE_SIZE, REF_COUNT_UNIQUE, REF_COUNT_UNUSED, index_to_meta
-from vmstore.contracts.call import Call
+from vmstore.contracts.call import Call, is_identical
 from vmstore.contracts.checklist import (
     DYNAMIC,
     Checklist,
     Pages,
     always,
-    everywhere,
     is_only,
     is_valid,
     ledger_moves,
@@ -21,9 +20,9 @@ from vmstore.contracts.checklist import (
     of_unique,
     page,
 )
-from vmstore.contracts.registry import Test
+from vmstore.contracts.registry import fails
 from vmstore.contracts.slot_inv import region_inv, same_parked, was_region_inv
-from vmstore.contracts.values import SlotValue, is_insert, unchanged
+from vmstore.contracts.values import SlotValue, is_insert
 from vmstore.outcome import Err
 
 _PAYLOAD: Final = "the payload is no part of a slot's value: what it must be is VIEW.META"
@@ -36,8 +35,8 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "UNQ.TRM.POST.2": _RETYPE,
 }
 
-_USED: Final = everywhere("AX-25")
-_FAR: Final = everywhere("G20")
+_USED: Final = fails("AX-25")
+_FAR: Final = fails("G20")
 _REGION: Final = "the region satisfies its invariant"
 _WAS_REGION: Final = "the region satisfied its invariant"
 
@@ -45,10 +44,6 @@ _WAS_REGION: Final = "the region satisfied its invariant"
 def _list(prefix: str, method: str, op: str, pages: Pages) -> Checklist:
     name = f"UniqueFrame::{method}"
     return Checklist(prefix, name, (op,), name, pages, always)
-
-
-def _was_region_inv(pages: Pages) -> Test:
-    return lambda call: was_region_inv(call, pages(call))
 
 
 def _slot(call: Call) -> SlotValue:
@@ -108,7 +103,7 @@ _FROM_UNUSED = (
         _FAR,
     ),
     _FU.pre(2, "usage was Unused", _FU.each_was(lambda o, _: o.usage == "Unused"), _USED),
-    _FU.pre(3, _WAS_REGION, _was_region_inv(of_paddr)),
+    _FU.pre(3, _WAS_REGION, _FU.was_inv),
     _FU.post(
         1, "an address that is no page's is an error", lambda c: isinstance(c.outcome, Err),
         lambda c: not is_valid(c),
@@ -126,13 +121,10 @@ _MM: Final = _list("UNQ.MM", "meta_mut", "unique_set_val", of_unique)
 _REP: Final = _list("UNQ.REP", "repurpose", "unique_repurpose", of_unique)
 
 _METADATA = (
-    _MM.clause(
-        "POST", "POST", "nothing but the payload differs",
-        lambda c: not c.changed and unchanged(c.old, c.new),
-    ),
+    _MM.line("POST", "nothing but the payload differs", is_identical),
     _REP.pre(1, "exclusive, a frame, in the ledger", _was_global, DYNAMIC),
     _REP.pre(2, "in_list was 0", lambda c: _slot(c).in_list == 0),
-    _REP.pre(3, _WAS_REGION, _was_region_inv(of_unique)),
+    _REP.pre(3, _WAS_REGION, _REP.was_inv),
     _REP.post(1, "the new handle is at the same page", lambda c: _points(c, _paddr(c))),
     _REP.post(
         3, "the metadata is of the kind asked for",

@@ -8,24 +8,23 @@ from collections.abc import Mapping
 from typing import Final
 
 from vmstore.arch import REF_COUNT_UNIQUE, REF_COUNT_UNUSED
-from vmstore.contracts.call import Call
+from vmstore.contracts.call import Call, is_identical
 from vmstore.contracts.checklist import (
     DYNAMIC,
     Checklist,
     always,
-    everywhere,
-    is_identical,
     is_valid,
     of_frame,
     of_paddr,
     of_unique,
     same,
 )
+from vmstore.contracts.registry import fails
 from vmstore.contracts.values import is_insert, is_remove, unchanged
 from vmstore.outcome import Err, Ok
 
-_RECYCLED: Final = everywhere("AX-25")
-_SOLE: Final = everywhere("AX-06")
+_RECYCLED: Final = fails("AX-25")
+_SOLE: Final = fails("AX-06")
 
 LEFT_OUT: Final[Mapping[str, str]] = {
     "OP.TFS.REQ.1": "the step's guard: where it does not hold the step is OP.TFS.N.1",
@@ -77,8 +76,8 @@ _FROM_UNUSED = (
     *_UFU.universal(9),
     _UFU.step(1, "a unique frame at the address under a fresh id", _is_registered),
     _UFU.no_op("no page, or one in use: nothing happens", _is_taken_or_no_page),
-    _UFU.clause(
-        "N.1/USED", "STEP", "a page that was used before: nothing happens", is_identical,
+    _UFU.line(
+        "N.1/USED", "a page that was used before: nothing happens", is_identical,
         _was_used, _RECYCLED,
     ),
     _UFU.returns(),

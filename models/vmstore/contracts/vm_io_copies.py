@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from vmstore.contracts.call import Call
-from vmstore.contracts.space_terms import Card, fails, is_made, is_same_store
+from vmstore.contracts.call import Call, is_identical
+from vmstore.contracts.registry import fails
+from vmstore.contracts.space_terms import Card, is_made
 from vmstore.contracts.values import OwnerValue, unchanged
 from vmstore.contracts.vm_ios import same_request
 from vmstore.vm_io_owner import vio_of
@@ -100,7 +101,7 @@ CLAUSES: Final = (
                _copies_exactly),
     _READ.line("EXEC.2", "nothing else differs", _rest_is_same),
     _READ.returns(_is_kernel_pair),
-    _WRITE.line("ENS.1", "the store is the same", is_same_store, known=fails("AX-38")),
+    _WRITE.line("ENS.1", "the store is the same", is_identical, known=fails("AX-38")),
     _WRITE.line("EXEC.1", "both starts move by what both sides allowed, which is returned",
                 _copies_exactly),
     _WRITE.line("EXEC.2", "nothing else differs", _rest_is_same),

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from typing import Final
 
 from vmstore.arch import PAGE_SIZE
-from vmstore.contracts.call import Call
+from vmstore.contracts.call import Call, is_identical
+from vmstore.contracts.registry import fails
 from vmstore.contracts.space_terms import (
     Card,
-    fails,
     is_made,
-    is_same_store,
     returned,
     shape,
     succeeded,
@@ -199,11 +198,11 @@ _VALUE: Final = Card(
     "VmReader::read_val, VmWriter::write_val", returned, is_made,
 )  # fmt: skip
 _NOPS = (
-    _NOP.line("ENS.1", "the store is the same", is_same_store),
+    _NOP.line("ENS.1", "the store is the same", is_identical),
     _NOP.returns(is_made),
     # The handle moves on, of which its owner in the proof knows nothing.
     _VALUE.line("ENS.1/VAL", "an integer was read or written: the store is the same",
-                is_same_store, known=fails("AX-37")),
+                is_identical, known=fails("AX-37")),
     _VALUE.line("RETURNS/VAL", "where the precondition holds the call returns", returned, is_made),
 )  # fmt: skip
 

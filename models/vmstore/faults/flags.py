@@ -1,7 +1,7 @@
 """One boolean per planted bug; all off is the clean model."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Final
 
@@ -195,5 +195,6 @@ class Faults:
         return flags
 
 
-PLANTED: Final = tuple(fault for fault in CATALOGUE if fault.flag in Faults.__slots__)
+_FLAGS: Final = {flag.name for flag in fields(Faults)}
+PLANTED: Final = tuple(fault for fault in CATALOGUE if fault.flag in _FLAGS)
 _FLAG_BY_ID: Final = {fault.id: fault.flag for fault in PLANTED}

@@ -82,7 +82,7 @@ def _crosses_page(m: Moment) -> bool:
     return length > 0 and m.op.offset // PAGE_SIZE < (m.op.offset + length - 1) // PAGE_SIZE
 
 
-GOALS: Final = (
+GOALS: Final[tuple[Goal, ...]] = (
     Goal("copy-overlaps", "a copy's source and sink overlap, one ahead of the other", _COPIES,
          lambda m: m.is_ok and m.before == (True, True), _overlap),
     Goal("copy-onto-itself", "bytes are copied onto themselves", _COPIES,

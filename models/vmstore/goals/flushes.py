@@ -85,7 +85,7 @@ def _active_elsewhere_only(m: Moment) -> bool:
     return bool(active) and m.spaces.cpu not in active
 
 
-GOALS: Final = (
+GOALS: Final[tuple[Goal, ...]] = (
     Goal("cached-by-two", "two CPUs cache the translation of one page", (mmu.Access,),
          lambda m: m.is_ok and len(_readers(m)) >= 2),
     Goal("cached-alias", "a CPU caches two addresses of one page", (mmu.Access,),

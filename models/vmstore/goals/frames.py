@@ -72,7 +72,7 @@ def _is_last_page(m: Moment) -> bool:
     return made == (parent.end - PAGE_SIZE, parent.end) and made.start > parent.start
 
 
-GOALS: Final = (
+GOALS: Final[tuple[Goal, ...]] = (
     Goal("frame-zero", "the page at address 0 is claimed", _CLAIMS,
          lambda m: m.is_ok and m.op.paddr == 0),
     Goal("frame-last", "the last page of memory is claimed", _CLAIMS,

@@ -39,7 +39,7 @@ def _is_elsewhere(m: Moment) -> bool:
     return held is not None and held is not m.view.lists.get(m.op.list)
 
 
-GOALS: Final = (
+GOALS: Final[tuple[Goal, ...]] = (
     Goal("ghost-of-two", "a list cursor stands at the ghost position of two or more elements",
          _MOVES, lambda m: _is_at_ghost(_cursor(m)) and len(_cursor(m).list.pages) >= 2),
     Goal("ghost-of-none", "a cursor moves in an empty list", _MOVES,

@@ -118,7 +118,7 @@ def _regions(state: State, op: Any) -> int:
     return len(state.view.spaces.cursors[op.cursor].space.iomems)
 
 
-GOALS: Final = (
+GOALS: Final[tuple[Goal, ...]] = (
     Goal("guard-inner", "a cursor's guard is an inner node", (*_OPENS, *_RAW_OPENS),
          lambda m: 1 < _guard_level(m) < m.state.world.levels),
     Goal("guard-root", "a cursor's guard is the root", (*_OPENS, *_RAW_OPENS),

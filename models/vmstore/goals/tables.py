@@ -53,7 +53,7 @@ def _shown_level(m: Moment) -> int:
     return int((m.value.get("item") or {}).get("level", 0))
 
 
-GOALS: Final = (
+GOALS: Final[tuple[Goal, ...]] = (
     Goal("huge-mapped", "a huge page is mapped", (page_table.PtCursorMap,),
          lambda m: m.is_ok and m.op.level >= 2),
     Goal("huge-split-by-map", "mapping inside of a huge page splits it", (page_table.PtCursorMap,),
