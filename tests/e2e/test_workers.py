@@ -99,7 +99,10 @@ def test_what_ends_a_worker_is_kept_with_its_trace_and_the_campaign_goes_on(
     tmp_path: Path, behaviour: str, what: str, clause: str, code: Exit
 ) -> None:
     (_, exit_code, lines, summary), events = campaign(
-        tmp_path, command_of(tmp_path, behaviour), seconds=8.0, trace_seconds=1.5
+        tmp_path,
+        command_of(tmp_path, behaviour),
+        seconds=8.0,
+        trace_seconds=2.0 if behaviour is HANG else 20.0,
     )
 
     assert exit_code is code
@@ -145,7 +148,7 @@ def test_a_worker_that_is_no_worker_is_given_up(tmp_path: Path, text: str) -> No
     script = tmp_path / "worker.py"
     script.write_text(f"{text}\nimport time; time.sleep(60)\n")
 
-    (_, code, lines, _), events = campaign(tmp_path, (sys.executable, str(script)))
+    (_, code, lines, _), events = campaign(tmp_path, (sys.executable, str(script)), seconds=90.0)
 
     assert code is Exit.HARNESS
     assert lines[0].startswith("ended by an internal error")

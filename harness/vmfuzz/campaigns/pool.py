@@ -128,6 +128,7 @@ class Pool:
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     start_new_session=True,  # Ctrl-C is ours to handle
+                    env={**os.environ, "TMPDIR": str(self.scratch)},  # a killed one tidies up not
                 )
         except OSError as error:
             raise HarnessError(f"cannot start a worker: {error.strerror or error}") from None
