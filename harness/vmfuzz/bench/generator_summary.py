@@ -45,15 +45,22 @@ class Worth:
     only_variant: list[str]
 
 
-def generator_rows(trials: Sequence[Trial]) -> list[GeneratorRow]:
-    """Return a row per generator, in the order of their first trials."""
-    return [_row(name, group) for name, group in _by_engine(trials).items()]
+def generator_rows(trials: Sequence[Trial], names: Sequence[str]) -> list[GeneratorRow]:
+    """Return a row per generator among `names` that has trials, in that order."""
+    groups = _by_engine(trials, names)
+    return [_row(short(name), group) for name, group in groups.items() if group]
 
 
-def _by_engine(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
-    groups: dict[str, list[Trial]] = {}
+def short(name: str) -> str:
+    """Return the name of a variant without that of its engine; of an engine, its own."""
+    engine, _, variant = name.partition(":")
+    return variant or engine
+
+
+def _by_engine(trials: Sequence[Trial], names: Sequence[str]) -> dict[str, list[Trial]]:
+    groups: dict[str, list[Trial]] = {name: [] for name in names}
     for trial in trials:
-        groups.setdefault(trial.engine, []).append(trial)
+        groups[trial.engine].append(trial)
     return groups
 
 
@@ -72,11 +79,11 @@ def _found(group: list[Trial]) -> dict[str, None]:
     return dict.fromkeys(trial.fault for trial in group if trial.reported is not None)
 
 
-def worths(trials: Sequence[Trial], swarm: str) -> list[Worth]:
-    """Compare every variant with the generator called `swarm`; empty without trials of that."""
-    groups = _by_engine(trials)
-    own = groups.pop(swarm, [])
-    return [_worth(name, own, group) for name, group in groups.items()] if own else []
+def worths(trials: Sequence[Trial], names: Sequence[str]) -> list[Worth]:
+    """Compare every generator among `names` that has trials with the first one, in that order."""
+    swarm, *variants = names
+    groups = _by_engine(trials, names)
+    return [_worth(short(name), groups[swarm], groups[name]) for name in variants if groups[name]]
 
 
 def _worth(name: str, own: list[Trial], group: list[Trial]) -> Worth:
@@ -112,17 +119,17 @@ def median_interval(values: Sequence[float]) -> Spread | None:
     return Spread(median(ordered), ordered[rank], ordered[amount - 1 - rank])
 
 
-def generator_tables(trials: Sequence[Trial], swarm: str) -> list[Grid]:
+def generator_tables(trials: Sequence[Trial], names: Sequence[str]) -> list[Grid]:
     """Return two tables: what each generator found, and what it is worth against the swarm."""
     rows: list[tuple[str, ...]] = [
         (row.generator, f"{row.found} of {row.faults}", _shown(row.seconds, ".2f"),
          _shown(row.steps, ",.0f"))
-        for row in generator_rows(trials)
+        for row in generator_rows(trials, names)
     ]  # fmt: skip
     against: list[tuple[str, ...]] = [
         (worth.variant, str(worth.pairs), _shown(worth.seconds, ".2f", "x"),
          _shown(worth.steps, ".2f", "x"), str(len(worth.only_swarm)), str(len(worth.only_variant)))
-        for worth in worths(trials, swarm)
+        for worth in worths(trials, names)
     ]  # fmt: skip
     first = ("generator", "bugs found", "seconds", "steps")
     second = ("against the swarm", "both found", "times the seconds", "times the steps",
@@ -130,10 +137,11 @@ def generator_tables(trials: Sequence[Trial], swarm: str) -> list[Grid]:
     return [Grid(first, rows, (1, 2, 3)), Grid(second, against, (1, 2, 3, 4, 5))]
 
 
-def told_apart(trials: Sequence[Trial], swarm: str) -> list[str]:
+def told_apart(trials: Sequence[Trial], names: Sequence[str]) -> list[str]:
     """Return a line per variant and generator with the bugs that only one of the two found."""
     lines: list[str] = []
-    for worth in worths(trials, swarm):
+    swarm = short(names[0])
+    for worth in worths(trials, names):
         for who, missed, ids in (
             (swarm, worth.variant, worth.only_swarm),
             (worth.variant, swarm, worth.only_variant),

@@ -24,7 +24,6 @@ from vmstore.ids import Paddr, PaddrEnd, Vaddr, VaddrEnd
 from vmstore.ops import GENERATED, Declaration
 from vmstore.world import World
 
-SWARM: Final = "swarm"
 _SETTINGS: Final = frozenset(field.name for field in fields(World))
 
 Configure = Callable[[Plan, int], SwarmConfig]
@@ -163,9 +162,8 @@ VARIANTS: Final[dict[str, Configure]] = {
 }
 
 
-def engine_name(variant: str) -> str:
-    """Return the name that trials of a variant have in a record."""
-    return f"{SWARM}:{variant}"
+# What trials have as their engine's name: the swarm's own, then those of its variants.
+GENERATORS: Final = (SwarmEngine.name, *(f"{SwarmEngine.name}:{variant}" for variant in VARIANTS))
 
 
 def hunt_generators(
@@ -181,10 +179,9 @@ def hunt_generators(
 
     A trial ends at the first finding of the bug. Errors: as `hunt_all`.
     """
-    names = (SWARM, *map(engine_name, VARIANTS))
     return hunt_all(
         faults,
-        names,
+        GENERATORS,
         trials,
         seed=seed,
         limit=limit,

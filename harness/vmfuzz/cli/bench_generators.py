@@ -68,10 +68,10 @@ def generators(
     vmfuzz bench generators --fault 'segment-*' --trials 3
     """
     from vmfuzz.bench.faults import chosen_faults
-    from vmfuzz.bench.generators import VARIANTS, hunt_generators
+    from vmfuzz.bench.generators import GENERATORS, hunt_generators
 
     chosen = chosen_faults(patterns)
-    amount = len(chosen) * trials * (1 + len(VARIANTS))
+    amount = len(chosen) * trials * len(GENERATORS)
     done: list[Trial] = []
     for trial, is_new in hunt_generators(
         chosen, trials, seed=seed, limit=limit, workers=workers, record=record
@@ -92,22 +92,22 @@ def _report(done: "list[Trial]", *, as_json: bool) -> None:
         told_apart,
         worths,
     )
-    from vmfuzz.bench.generators import SWARM
+    from vmfuzz.bench.generators import GENERATORS
     from vmfuzz.bench.machine import about_machine
     from vmfuzz.bench.tables import foreign
 
     if as_json:
         summary = {
-            "generators": [asdict(row) for row in generator_rows(done)],
-            "against": [asdict(worth) for worth in worths(done, SWARM)],
+            "generators": [asdict(row) for row in generator_rows(done, GENERATORS)],
+            "against": [asdict(worth) for worth in worths(done, GENERATORS)],
         }
         write(json.dumps({"summary": summary}) + "\n")
     else:
         console = result_console()
-        for table in generator_tables(done, SWARM):
+        for table in generator_tables(done, GENERATORS):
             console.print(rich_table(table))
             console.print()
-        for line in told_apart(done, SWARM):
+        for line in told_apart(done, GENERATORS):
             console.print(line, soft_wrap=True)
         about = about_machine().items()
         console.print(", ".join(f"{key} {value}" for key, value in about))
