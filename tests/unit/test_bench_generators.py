@@ -53,6 +53,14 @@ def test_every_op_enables_every_op_that_is_generated() -> None:
     for _, config in both("every-op"):
         assert names(config) == {declaration.name for declaration in GENERATED}
         assert "link" in config.kinds
+        assert len(config.plans) == 256  # lots that one byte chooses among
+
+
+def test_every_op_is_run() -> None:
+    ran = {name for name, _ in tally(VARIANTS["every-op"], 6_000)}
+
+    assert ran >= {"frame_from_unused", "cursor_map", "pt_cursor_map", "buf_read", "vmio_write_val"}
+    assert len(ran) > 0.9 * len(GENERATED)
 
 
 def test_without_partners_a_subset_is_what_was_drawn() -> None:

@@ -26,6 +26,8 @@ from vmstore.world import World
 
 _SETTINGS: Final = frozenset(field.name for field in fields(World))
 
+_LOTS: Final = 256
+
 Configure = Callable[[Plan, int], SwarmConfig]
 _Draw = Callable[[Drawing], Any]
 
@@ -34,9 +36,14 @@ _Draw = Callable[[Drawing], Any]
 
 
 def _every_op(plan: Plan, number: int) -> SwarmConfig:
-    """Enable all ops, as often as they weigh."""
-    config = draw_config(plan, number)
-    config.plans = [plan for plan in PLANS for _ in range(plan.weight)]
+    """Enable all ops, about as often as they weigh.
+
+    A byte chooses among the lots, so that what is past 256 of them would never be drawn: each op
+    has one, and a random part of its others. All 256 are there, or the first ones came more often.
+    """
+    config, rng = draw_config(plan, number), batch_rng(plan, number)
+    more = [plan for plan in PLANS for _ in range(plan.weight - 1)]
+    config.plans = [*PLANS, *rng.sample(more, _LOTS - len(PLANS))]
     if "link" not in config.kinds:  # what lists are made of
         config.kinds += ["link"] * len(config.kinds)
     return config
