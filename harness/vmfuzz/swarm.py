@@ -5,11 +5,12 @@ and small limits, so that saturation and exhaustion are near. A trace is a funct
 (seed, number) alone.
 """
 
+from collections.abc import Callable
 from itertools import product
 from random import Random
 from typing import Final
 
-from vmfuzz.swarm_draw import DESTINATIONS, FRAME_AREAS, PLAN_BY_NAME, PLANS, SOURCES, OpPlan
+from vmfuzz.swarm_draw import DESTINATIONS, FRAME_AREAS, PLAN_BY_NAME, PLANS, SOURCES
 from vmfuzz.swarm_io import IO_AREAS
 from vmfuzz.swarm_spaces import SPACE_AREAS, TABLE_AREAS
 from vmfuzz.swarm_state import MAX_TRACE, Drawing
@@ -28,6 +29,7 @@ __all__ = [
     "SwarmTrace",
     "fuzz_world",
     "fuzz_worlds",
+    "with_partners",
 ]
 
 BATCH: Final = 8  # traces that share a configuration: drawing one costs as much as 30 ops
@@ -108,17 +110,40 @@ def _varied(base: World, pinned: frozenset[str]) -> dict[str, tuple[int | str, .
     return varied
 
 
+def with_partners(rng: Random, names: set[str]) -> set[str]:
+    """Return these ops with, mostly, those that undo them or that they need.
+
+    Effect: changes `names`, too.
+    """
+    for name in sorted(names):
+        if name in _PARTNERS and rng.random() < 0.9:
+            names.add(_PARTNERS[name])
+    if names & {"lcursor_drop", "list_cursor_front"}:
+        names |= {"list_new", "lcursor_drop", "list_push_back"}
+    return names
+
+
 class SwarmConfig:
-    """What the traces of one batch have in common: world, op subset, pages, addresses, kinds."""
+    """What the traces of one batch have in common: world, op subset, pages, addresses, kinds.
+
+    `complete` adds to the names of a subset those of the ops without which it is worth little.
+    """
 
     __slots__ = ("kinds", "pages", "plans", "vas", "world")
 
-    def __init__(self, rng: Random, world: World, families: tuple[str, ...] = FAMILIES) -> None:
+    def __init__(
+        self,
+        rng: Random,
+        world: World,
+        families: tuple[str, ...] = FAMILIES,
+        complete: Callable[[Random, set[str]], set[str]] = with_partners,
+    ) -> None:
         themes = _themes(rng, families)
         self.world = world
         self.pages = _page_pool(rng, world, themes)
         self.vas = _address_pool(rng, world)
-        self.plans = _enabled(rng, themes)
+        names = complete(rng, _enabled(rng, themes))
+        self.plans = [plan for plan in PLANS if plan.name in names for _ in range(plan.weight)]
         self.kinds: list[str] = rng.sample(META_KINDS, rng.randint(1, 3))
         if any(plan.needs_link for plan in self.plans):
             self.kinds += ["link"] * len(self.kinds) * rng.randint(1, 3)
@@ -204,8 +229,8 @@ def _themes(rng: Random, families: tuple[str, ...]) -> list[str]:
     return themes
 
 
-def _enabled(rng: Random, themes: list[str]) -> list[OpPlan]:
-    """Return a random subset of ops, with their partners, as often as they weigh."""
+def _enabled(rng: Random, themes: list[str]) -> set[str]:
+    """Return the names of a random subset of ops."""
     names = _frames_below(rng) if themes and rng.random() < 0.7 else _frame_layer(rng, themes)
     if "space" in themes:
         names |= _chosen(rng, SPACE_AREAS, _SPACE_MOST) | set(_SPACE_NEEDS)
@@ -215,12 +240,7 @@ def _enabled(rng: Random, themes: list[str]) -> list[OpPlan]:
         names.add("frame_from_in_use")  # of what is mapped, or of a table's page
     if "io" in themes:
         names |= _chosen(rng, IO_AREAS, _IO_SOURCES)
-    for name in sorted(names):
-        if name in _PARTNERS and rng.random() < 0.9:
-            names.add(_PARTNERS[name])
-    if names & {"lcursor_drop", "list_cursor_front"}:
-        names |= {"list_new", "lcursor_drop", "list_push_back"}
-    return [plan for plan in PLANS if plan.name in names for _ in range(plan.weight)]
+    return names
 
 
 def _chosen(rng: Random, areas: tuple[str, ...], most: tuple[str, ...]) -> set[str]:

@@ -1,6 +1,6 @@
 """How soon the engines find each planted bug: cells of trials, given up after three misses."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -60,11 +60,13 @@ def hunt_all(
     limit: float = 60.0,
     workers: int = 1,
     record: Path | None = None,
+    hunter: Callable[[Quarry], Trial] | None = None,
 ) -> Iterator[tuple[Trial, bool]]:
     """Run the trials that `record` lacks in so many processes, and add them to it.
 
     Yields every trial with whether it was run now, those of the record first. A bug that an engine
-    missed in three trials is not hunted by it any more.
+    missed in three trials is not hunted by it any more. `hunter` runs one trial.
+    Requires: `hunter` is a function of a module, for it is called in other processes.
     Errors: VmfuzzError for a record that cannot be read or written.
     """
     known = RECORD.resume(record)
@@ -83,12 +85,13 @@ def hunt_all(
     keep = RECORD.keeper(record)
     # A compiled switch cannot say that it was read: then hunts have processes of their own.
     is_here = workers == 1 and not is_compiled()
-    for trial in _in_turn(cells) if is_here else _in_parallel(cells, workers):
+    run = hunter or hunt
+    for trial in _in_turn(cells, run) if is_here else _in_parallel(cells, workers, run):
         keep(trial)
         yield trial, True
 
 
-def _in_turn(cells: list[_Cell]) -> Iterator[Trial]:
+def _in_turn(cells: list[_Cell], run: Callable[[Quarry], Trial]) -> Iterator[Trial]:
     """Run the first trial of each cell, then the second ones: cut short, every bug was tried."""
     waiting = cells
     while waiting:
@@ -96,14 +99,16 @@ def _in_turn(cells: list[_Cell]) -> Iterator[Trial]:
         for cell in waiting:
             quarry = cell.next()
             if quarry is not None:
-                trial = hunt(quarry)
+                trial = run(quarry)
                 cell.add(trial)
                 going.append(cell)
                 yield trial
         waiting = going
 
 
-def _in_parallel(cells: list[_Cell], workers: int) -> Iterator[Trial]:
+def _in_parallel(
+    cells: list[_Cell], workers: int, run: Callable[[Quarry], Trial]
+) -> Iterator[Trial]:
     """Run cells side by side, the trials of each one after another."""
     # Fresh interpreters: an engine that forks or starts threads must not inherit another's.
     with (
@@ -115,7 +120,7 @@ def _in_parallel(cells: list[_Cell], workers: int) -> Iterator[Trial]:
         def start(cell: _Cell) -> None:
             quarry = cell.next()
             if quarry is not None:
-                running[pool.submit(hunt, quarry)] = cell
+                running[pool.submit(run, quarry)] = cell
 
         try:
             for cell in cells:

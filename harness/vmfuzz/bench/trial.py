@@ -30,7 +30,10 @@ _OWN_PROCESS: Final = "atheris"  # its traces run in a child, where nothing can 
 
 
 class Quarry(NamedTuple):
-    """What identifies a trial. Units: `limit` in seconds."""
+    """What identifies a trial. Units: `limit` in seconds.
+
+    `engine` is a name, or `NAME:VARIANT` for the engine changed in some way.
+    """
 
     fault: str
     engine: str
@@ -40,8 +43,11 @@ class Quarry(NamedTuple):
 
     @property
     def rng_seed(self) -> int:
-        """The engine's seed, another one for every bug, engine and trial."""
-        name = f"{self.seed}/{self.fault}/{self.engine}/{self.trial}"
+        """The engine's seed, another one for every bug, engine and trial.
+
+        Variants of an engine share its seeds: what a change does not touch stays as it was.
+        """
+        name = f"{self.seed}/{self.fault}/{self.engine.partition(':')[0]}/{self.trial}"
         return int.from_bytes(sha256(name.encode()).digest()[:8], "big") % _SEEDS
 
 
@@ -89,11 +95,13 @@ class Trial:
 class _Watch:
     """Looks at every trace that has run, until the bug is triggered. `steps` counts them all.
 
+    One that does not observe counts only.
+
     Hypothesis runs a failing example twice; the second time is no trace of its own.
     """
 
-    def __init__(self, fault: str, clock: EngineClock) -> None:
-        self.fault, self.clock = fault, clock
+    def __init__(self, fault: str, clock: EngineClock, *, observes: bool = True) -> None:
+        self.fault, self.clock, self.observes = fault, clock, observes
         self.steps = 0
         self.last: Sequence[Op] = ()
         self.reached: Moment | None = None
@@ -104,7 +112,7 @@ class _Watch:
         if ops == self.last:
             return
         self.last = ops
-        if self.triggered is None:
+        if self.observes and self.triggered is None:
             now = self.clock()
             with self.clock.paused():
                 self._look(world, ops, round(now, 4))
@@ -125,10 +133,18 @@ class _Watch:
             self.triggered = Moment(now, self.steps + seen.triggered + 1)
 
 
-def hunt(quarry: Quarry, source: Engine | None = None, patience: float = PATIENCE) -> Trial:
+def hunt(
+    quarry: Quarry,
+    source: Engine | None = None,
+    patience: float = PATIENCE,
+    *,
+    observes: bool = True,
+) -> Trial:
     """Run one trial.
 
     Requires: `source` is an engine of the quarry's name, which is made when it is None.
+    Without `patience` the first finding of the bug ends it. What does not observe sees neither
+    when the bug was reached nor when it was triggered, and takes a fraction of the time.
     The limit is processor time, so that a busy machine makes no bug harder; wall time for an
     engine with a process of its own, of whose traces only the reported one is looked at.
     """
@@ -136,7 +152,7 @@ def hunt(quarry: Quarry, source: Engine | None = None, patience: float = PATIENC
     has_child = quarry.engine == _OWN_PROCESS
     source = source or _warm_engine(quarry.engine)
     progress, clock = Progress(), EngineClock()
-    watch = _Watch(fault, clock)
+    watch = _Watch(fault, clock, observes=observes)
     plan = Plan(
         seconds=quarry.limit,
         rng_seed=quarry.rng_seed,
@@ -159,7 +175,7 @@ def hunt(quarry: Quarry, source: Engine | None = None, patience: float = PATIENC
             first, best, signature = now, found, found.finding.signature
         if found.finding.clause == FAULT_BY_ID[fault].clause:
             named, best = now, found
-        if named is not None or now.seconds - first.seconds > patience:
+        if named is not None or now.seconds - first.seconds >= patience:
             break
     done = Trial(
         *(*quarry, watch.reached, watch.triggered, first, signature, named), foreign=foreign
@@ -169,10 +185,13 @@ def hunt(quarry: Quarry, source: Engine | None = None, patience: float = PATIENC
 
 @cache
 def _warm_engine(name: str) -> Engine:
-    """Return the engine after a short run: what is loaded and filled in once is not measured."""
     made = engine(name)
-    if name != _OWN_PROCESS:
-        list(made.run(Plan(steps=1), Progress(), lambda: None))
+    return made if name == _OWN_PROCESS else warmed(made)
+
+
+def warmed(made: Engine) -> Engine:
+    """Return an engine after a short run: what is loaded and filled in once is not measured."""
+    list(made.run(Plan(steps=1), Progress(), lambda: None))
     return made
 
 

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from vmfuzz.cli import mutants
 from vmfuzz.cli.bench_faults import faults
+from vmfuzz.cli.bench_generators import generators
 from vmfuzz.cli.bench_live import live
 from vmfuzz.cli.bench_minimize import minimize
 from vmfuzz.cli.output import print_json, result_console
@@ -29,6 +30,7 @@ def command() -> None:
 
 
 command.add_command(faults)
+command.add_command(generators)
 command.add_command(minimize)
 command.add_command(mutants.command)
 

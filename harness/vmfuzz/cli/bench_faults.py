@@ -106,7 +106,7 @@ def faults(
         if as_json:
             write(json.dumps(asdict(trial)) + "\n")
         if is_new:
-            note(_told(trial, len(done), len(chosen) * len(names) * trials))
+            note(told(trial, len(done), len(chosen) * len(names) * trials))
     return _report(done, p_test, as_json=as_json)
 
 
@@ -117,7 +117,8 @@ def _p_test(engines: Sequence[str]) -> "PTest | None":
     return u_test() if len(engines) > 1 else None
 
 
-def _told(trial: "Trial", number: int, of: int) -> str:
+def told(trial: "Trial", number: int, of: int) -> str:
+    """Return how a trial went, in words, and which one of how many it was."""
     name = f"{number} of {of}: {trial.fault}, {trial.engine}, trial {trial.trial}"
     if trial.reported is None:
         return f"{name}: not found in {trial.limit:g} s"

@@ -15,19 +15,25 @@ from vmstore.outcome import OK
 
 
 class SwarmEngine:
-    """Random traces from random op subsets. Trace `n` is a function of the seed and `n`."""
+    """Random traces from random op subsets. Trace `n` is a function of the seed and `n`.
+
+    Requires: `configure` is a function of the plan and of the batch that trace `n` belongs to.
+    """
 
     name = "swarm"
+
+    def __init__(self, configure: Callable[[Plan, int], SwarmConfig] | None = None) -> None:
+        self._configure = configure or draw_config
 
     def run(self, plan: Plan, progress: Progress, tick: Callable[[], None]) -> Iterator[Found]:
         """Run until the plan's limits, yielding findings as they come."""
         flags = Faults.of(plan.faults)
         started = plan.clock()
         number = 0
-        config = draw_config(plan, 0)
+        config = self._configure(plan, 0)
         while not is_spent(plan, progress, started):
             if number % BATCH == 0 and number:
-                config = draw_config(plan, number)
+                config = self._configure(plan, number)
             rng = Random(plan.rng_seed << 33 | number << 1)
             found = self._trace(plan, progress, flags, rng, config)
             number += 1
@@ -66,9 +72,14 @@ def is_spent(plan: Plan, progress: Progress, started: float) -> bool:
     return plan.seconds is not None and plan.clock() - started >= plan.seconds
 
 
+def batch_rng(plan: Plan, number: int) -> Random:
+    """Return the generator that the batch of trace `number` is configured with."""
+    return Random(plan.rng_seed << 33 | (number // BATCH) << 1 | 1)
+
+
 def draw_config(plan: Plan, number: int) -> SwarmConfig:
     """Return the configuration of the batch that trace `number` belongs to."""
-    rng = Random(plan.rng_seed << 33 | (number // BATCH) << 1 | 1)
+    rng = batch_rng(plan, number)
     return SwarmConfig(rng, fuzz_world(rng, plan.world, plan.pinned), plan.families)
 
 
