@@ -41,3 +41,10 @@ def test_tracked_text_names_no_machine_and_no_registry_and_is_finished() -> None
 
 def test_no_tracked_file_is_large() -> None:
     assert all(path.stat().st_size < 4 << 20 for path in tracked() if path.exists())
+
+
+def test_the_top_level_holds_what_it_should() -> None:
+    folders = {".ci", ".github", "corpora", "docs", "harness", "models", "tests"}
+    files = {".gitignore", "CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", "tox.ini"}
+
+    assert {path.relative_to(ROOT).parts[0] for path in tracked()} == folders | files
