@@ -170,7 +170,10 @@ VARIANTS: Final[dict[str, Configure]] = {
 
 
 # What trials have as their engine's name: the swarm's own, then those of its variants.
-GENERATORS: Final = (SwarmEngine.name, *(f"{SwarmEngine.name}:{variant}" for variant in VARIANTS))
+GENERATORS: Final = (
+    SwarmEngine().name,
+    *(f"{SwarmEngine().name}:{variant}" for variant in VARIANTS),
+)
 
 
 def hunt_generators(

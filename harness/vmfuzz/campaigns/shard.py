@@ -152,7 +152,8 @@ class ShardEngine:
         if name is not None:
             self._mine.add(name)
             self.stored += 1
-            self._adopt(trace)
+            if self.share:  # nothing grows otherwise, and encoding takes a third of running
+                self._adopt(trace)
 
     def _adopt(self, trace: Trace) -> Parent | None:
         """Let a trace be a parent; the latest are kept."""
