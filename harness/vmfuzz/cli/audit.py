@@ -8,7 +8,7 @@ import rich_click as click
 from rich.table import Table
 
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import Duration, FilePath, check_faults, fault_option
+from vmfuzz.cli.options import Duration, FilePath, check_faults, fault_option, seed_option
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
 from vmfuzz.cli.streams import note
 from vmfuzz.crashes import check_folder
@@ -38,13 +38,7 @@ _PROFILES = ("ostd", "vostd")
     type=click.Choice(_PROFILES),
     help="Whose behaviour runs: upstream's or the verified twin's. [default: both]",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, (1 << 31) - 1),
-    default=0,
-    show_default=True,
-    help="The same seed and steps give the same table.",
-)
+@seed_option("The same seed and steps give the same table.")
 @fault_option
 @click.option("--out", type=FilePath(), help="Folder for the traces and the page.")
 @click.option("--all", "show_all", is_flag=True, help="Show the clauses that hold as well.")

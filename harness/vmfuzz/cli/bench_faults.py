@@ -10,7 +10,15 @@ import rich_click as click
 
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.grids import rich_table
-from vmfuzz.cli.options import Duration, FilePath
+from vmfuzz.cli.options import (
+    FilePath,
+    bugs_option,
+    json_lines_option,
+    limit_option,
+    processes_option,
+    record_option,
+    seed_option,
+)
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note, write
 from vmfuzz.engines.registry import ENGINE_NAMES
@@ -30,34 +38,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="An engine to measure; again for each further one, which are then compared.",
 )
-@click.option(
-    "--fault", "patterns", metavar="GLOB", multiple=True, help="Bugs to hunt; all without it."
-)
+@bugs_option("Bugs to hunt")
 @click.option(
     "--trials", type=click.IntRange(1, 1000), default=5, show_default=True, help="Hunts per bug."
 )
-@click.option(
-    "--time",
-    "limit",
-    type=Duration(),
-    default="60s",
-    show_default=True,
-    help="Give a hunt up after so much processor time.",
-)
-@click.option("--seed", type=click.IntRange(0, (1 << 31) - 1), default=0, show_default=True)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="Processes that hunt at the same time.",
-)
-@click.option(
-    "--out",
-    "record",
-    type=FilePath(),
-    help="File that keeps each trial; what it has is not measured again.",
-)
+@limit_option("60s", "Give a hunt up after so much processor time.")
+@seed_option()
+@processes_option("Processes that hunt at the same time.")
+@record_option("trial")
 @click.option(
     "--by-clause", is_flag=True, help="Show what is missed without each conjunct of the invariant."
 )
@@ -69,7 +57,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Stored traces that --by-clause replays.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Write JSON lines, the summary last.")
+@json_lines_option
 def faults(
     engines: tuple[str, ...],
     patterns: tuple[str, ...],

@@ -10,7 +10,14 @@ import rich_click as click
 from vmfuzz.cli.bench_faults import told
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.grids import rich_table
-from vmfuzz.cli.options import Duration, FilePath
+from vmfuzz.cli.options import (
+    bugs_option,
+    json_lines_option,
+    limit_option,
+    processes_option,
+    record_option,
+    seed_option,
+)
 from vmfuzz.cli.output import result_console
 from vmfuzz.cli.streams import note, write
 
@@ -19,9 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command("generators")
-@click.option(
-    "--fault", "patterns", metavar="GLOB", multiple=True, help="Bugs to hunt; all without it."
-)
+@bugs_option("Bugs to hunt")
 @click.option(
     "--trials",
     type=click.IntRange(1, 1000),
@@ -29,29 +34,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Hunts per bug and generator.",
 )
-@click.option(
-    "--time",
-    "limit",
-    type=Duration(),
-    default="5s",
-    show_default=True,
-    help="Give a hunt up after so much processor time.",
-)
-@click.option("--seed", type=click.IntRange(0, (1 << 31) - 1), default=0, show_default=True)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="Processes that hunt at the same time.",
-)
-@click.option(
-    "--out",
-    "record",
-    type=FilePath(),
-    help="File that keeps each trial; what it has is not measured again.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Write JSON lines, the summary last.")
+@limit_option("5s", "Give a hunt up after so much processor time.")
+@seed_option()
+@processes_option("Processes that hunt at the same time.")
+@record_option("trial")
+@json_lines_option
 def generators(
     patterns: tuple[str, ...],
     trials: int,

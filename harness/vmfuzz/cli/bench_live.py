@@ -12,7 +12,7 @@ from rich.table import Table
 
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.live import split_command
-from vmfuzz.cli.options import Duration, FilePath
+from vmfuzz.cli.options import MAX_SEED, Duration, FilePath
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note
 from vmfuzz.errors import closest
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--time", "limit", type=Duration(), help="Give a bug up after this long.  [default: 60s]"
 )
-@click.option("--seed", type=click.IntRange(0, (1 << 31) - 1), help="With --faults.  [default: 0]")
+@click.option("--seed", type=click.IntRange(0, MAX_SEED), help="With --faults.  [default: 0]")
 @click.option("--workers", type=click.IntRange(1, 64), help="Bugs at a time.  [default: 1]")
 @click.option(
     "--out",

@@ -10,7 +10,7 @@ import rich_click as click
 
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.grids import rich_table
-from vmfuzz.cli.options import FilePath
+from vmfuzz.cli.options import FilePath, bugs_option, json_lines_option, record_option, seed_option
 from vmfuzz.cli.output import result_console
 from vmfuzz.cli.streams import note, write
 from vmfuzz.errors import closest
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("minimize")
-@click.option(
-    "--fault", "patterns", metavar="GLOB", multiple=True, help="Bugs to start from; all without it."
-)
+@bugs_option("Bugs to start from")
 @click.option(
     "--starts", type=click.IntRange(1, 1000), default=3, show_default=True, help="Traces per bug."
 )
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 100_000),
     help="Put swarm ops into each trace until it has so many.",
 )
-@click.option("--seed", type=click.IntRange(0, (1 << 31) - 1), default=0, show_default=True)
+@seed_option()
 @click.option(
     "--traces",
     "folder",
@@ -48,13 +46,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="The shortest traces known; not compared with where there is no such folder.",
 )
-@click.option(
-    "--out",
-    "record",
-    type=FilePath(),
-    help="File that keeps each result; what it has is not measured again.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Write JSON lines, the summary last.")
+@record_option("result")
+@json_lines_option
 def minimize(
     patterns: tuple[str, ...],
     starts: int,

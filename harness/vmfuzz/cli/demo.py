@@ -13,7 +13,7 @@ from rich.table import Table
 
 from vmfuzz.campaign import Campaign, Stored, run_campaign
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import Duration, FilePath, check_faults
+from vmfuzz.cli.options import Duration, FilePath, check_faults, seed_option
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
 from vmfuzz.crashes import check_folder
 from vmfuzz.engines.interface import Plan
@@ -69,7 +69,7 @@ class Demo:
     help="For the clean model, all engines together.",
 )
 @click.option("--fault", default=_BUG, show_default=True, metavar="ID", help="The bug to plant.")
-@click.option("--seed", type=click.IntRange(0, (1 << 31) - 1), default=0, show_default=True)
+@seed_option()
 @click.option(
     "--out",
     type=FilePath(),

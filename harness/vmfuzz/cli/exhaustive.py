@@ -7,7 +7,7 @@ from typing import Any
 
 import rich_click as click
 
-from vmfuzz.cli.options import FilePath
+from vmfuzz.cli.options import FilePath, by_key
 from vmfuzz.engines.registry import EXHAUSTIVE
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.exhaustive.alphabet import DEFAULT_OPS
@@ -85,13 +85,5 @@ def needs_engine(scope: Scope | None, engines: list[str]) -> None:
 
 
 def _values(settings: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    chosen: dict[str, tuple[str, ...]] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals:
-            problem = f"--value {setting[:40]!r}: expected ARG=V,V, such as meta=unit,umeta"
-            raise click.UsageError(problem)
-        if name in chosen:
-            raise click.UsageError(f"--value: {name[:40]!r} is given twice")
-        chosen[name] = tuple(word.strip() for word in text.split(","))
-    return chosen
+    chosen = by_key("--value", settings, "ARG=V,V, such as meta=unit,umeta")
+    return {name: tuple(w.strip() for w in text.split(",")) for name, text in chosen.items()}

@@ -17,6 +17,7 @@ from vmfuzz.cli.options import (
     FilePath,
     check_faults,
     fault_option,
+    seed_option,
     world_from,
     world_option,
 )
@@ -48,13 +49,7 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
 )
 @click.option("--time", "seconds", type=Duration(), help="Stop after this long. [default: 30s]")
 @click.option("--steps", type=click.IntRange(1), help="Stop after this many ops: reproducible.")
-@click.option(
-    "--seed",
-    type=click.IntRange(0, (1 << 31) - 1),
-    default=0,
-    show_default=True,
-    help="The same seed and steps give the same run.",
-)
+@seed_option("The same seed and steps give the same run.")
 @fault_option
 @world_option
 @click.option(

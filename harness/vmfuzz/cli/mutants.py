@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import Duration
+from vmfuzz.cli.options import limit_option, processes_option, seed_option
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note
 
@@ -37,22 +37,9 @@ _NOTED_EVERY = 25
     show_default=True,
     help="Mutants to draw; all are tried if there are no more.",
 )
-@click.option("--seed", type=click.IntRange(0, (1 << 31) - 1), default=0, show_default=True)
-@click.option(
-    "--time",
-    "limit",
-    type=Duration(),
-    default="10s",
-    show_default=True,
-    help="CPU time for each mutant.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="Processes.",
-)
+@seed_option()
+@limit_option("10s", "CPU time for each mutant.")
+@processes_option("Processes.")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def command(pattern: str, amount: int, seed: int, limit: float, workers: int, as_json: bool) -> int:
     """Change the modelled code in one place at a time, and see whether a run notices.

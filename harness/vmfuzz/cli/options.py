@@ -1,6 +1,7 @@
 """Options, and values of options, that more than one command takes."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,10 @@ from vmstore.world import World, WorldError
 
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 MAX_SECONDS: Final = 30 * 24 * 3600.0
+MAX_SEED: Final = (1 << 31) - 1
+_MAX_PROCESSES: Final = 64
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Duration(click.ParamType[float]):
@@ -56,17 +61,65 @@ world_option: Final = click.option(
 )
 
 
-def world_from(settings: tuple[str, ...]) -> tuple[World, frozenset[str]]:
-    """Return the world that `KEY=VALUE` settings describe, and the keys. Errors: usage error."""
+json_lines_option: Final = click.option(
+    "--json", "as_json", is_flag=True, help="Write JSON lines, the summary last."
+)
+
+
+def bugs_option(text: str) -> Decorator:
+    """Return `--fault`, given to a command as `patterns`: planted bugs, all without it."""
+    return click.option(
+        "--fault", "patterns", metavar="GLOB", multiple=True, help=f"{text}; all without it."
+    )
+
+
+def seed_option(text: str | None = None) -> Decorator:
+    """Return `--seed`, 0 without it."""
+    return click.option(
+        "--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help=text
+    )
+
+
+def limit_option(default: str, text: str) -> Decorator:
+    """Return `--time`, given to a command as `limit`, in seconds."""
+    return click.option(
+        "--time", "limit", type=Duration(), default=default, show_default=True, help=text
+    )
+
+
+def processes_option(text: str) -> Decorator:
+    """Return `--workers`, a number of processes, 1 without it."""
+    return click.option(
+        "--workers",
+        type=click.IntRange(1, _MAX_PROCESSES),
+        default=1,
+        show_default=True,
+        help=text,
+    )
+
+
+def record_option(what: str) -> Decorator:
+    """Return `--out`, given to a command as `record`: a file that keeps each `what`."""
+    text = f"File that keeps each {what}; what it has is not measured again."
+    return click.option("--out", "record", type=FilePath(), help=text)
+
+
+def by_key(option: str, settings: tuple[str, ...], form: str) -> dict[str, str]:
+    """Split `KEY=VALUE` settings, in their order. Errors: usage error naming option and form."""
     chosen: dict[str, str] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
-            problem = f"--world {setting[:40]!r}: expected KEY=VALUE, such as frames=64"
-            raise click.UsageError(problem)
+            raise click.UsageError(f"{option} {setting[:40]!r}: expected {form}")
         if key in chosen:
-            raise click.UsageError(f"--world: {key[:40]!r} is given twice")
+            raise click.UsageError(f"{option}: {key[:40]!r} is given twice")
         chosen[key] = text
+    return chosen
+
+
+def world_from(settings: tuple[str, ...]) -> tuple[World, frozenset[str]]:
+    """Return the world that `KEY=VALUE` settings describe, and the keys. Errors: usage error."""
+    chosen = by_key("--world", settings, "KEY=VALUE, such as frames=64")
     try:
         return World.from_settings(chosen), frozenset(chosen)
     except WorldError as error:
