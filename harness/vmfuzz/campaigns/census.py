@@ -27,10 +27,7 @@ class Census:
         progress.steps += steps
         progress.traces += traces
         self._count(worker.number, steps, traces)
-        for op, word, amount in message.tally:
-            progress.tally[op, word] = progress.tally.get((op, word), 0) + amount
-        for quirk, amount in message.quirks.items():
-            progress.quirks[quirk] = progress.quirks.get(quirk, 0) + amount
+        progress.count(message.tally, message.quirks)
         self.features.update(message.news)
 
     def checked(self, worker: Running, message: Message) -> None:
@@ -49,23 +46,6 @@ class Census:
             self._shown[number] = (now, steps)
             rates.append(WorkerRate(number, steps, round(rate, 1), rss.get(number, 0)))
         return tuple(rates)
-
-    def tally(self) -> dict[str, dict[str, int]]:
-        """Return, per op, how often it came to what."""
-        table: dict[str, dict[str, int]] = {}
-        for progress in self.progress.values():
-            for (op, word), count in progress.tally.items():
-                row = table.setdefault(op, {})
-                row[word] = row.get(word, 0) + count
-        return table
-
-    def quirks(self) -> dict[str, int]:
-        """Return how often each known upstream defect was met."""
-        total: dict[str, int] = {}
-        for progress in self.progress.values():
-            for quirk, count in progress.quirks.items():
-                total[quirk] = total.get(quirk, 0) + count
-        return total
 
     def _count(self, number: int, steps: int, traces: int) -> None:
         self.steps += steps

@@ -17,7 +17,7 @@ from vmfuzz.campaigns.recorder import Recorder
 from vmfuzz.crashes import bucket_name, cut
 from vmfuzz.engines.interface import Found, Plan
 from vmfuzz.errors import VmfuzzError
-from vmfuzz.trace_file import save, write_atomically
+from vmfuzz.trace_file import write_atomically
 from vmfuzz.trace_text import format_trace
 
 QUICK: Final = 60_000  # steps of a minimization while the workers run: about a second
@@ -118,17 +118,11 @@ class Desk:
         """Keep a trace that ended its process, with a finding of its own; return its path."""
         signature = f"{clause}/{op}"
         folder = self.folder.path / "held"
-        name = name_of(text).replace("/", "")[:16]
-        # Not `.trace`: who replays the whole folder must not meet one that never ends.
-        path: Path | None = folder / f"{bucket_name(signature)}.{name}.held"
         is_first = signature not in {held.signature for held in self.held}
         status = "known" if any(folder.glob(f"{bucket_name(signature)}.*")) else "new"
         reason = self.known.reason(signature)
-        try:
-            assert path is not None
-            write_atomically(path, text)
-        except VmfuzzError:
-            path = None
+        # Not `.trace`: who replays the whole folder must not meet one that never ends.
+        path = _kept(folder, signature, text, ".held")
         status = "flaky" if is_flaky else "known" if reason is not None else status
         self.held.append(Held(signature, status, path))
         if is_first:
@@ -137,14 +131,8 @@ class Desk:
 
     def _keep_flaky(self, found: Found) -> None:
         trace = cut(found)
-        name = name_of(format_trace(trace)).replace("/", "")[:16]
         signature = found.finding.signature
-        path: Path | None = self.folder.path / "flaky" / f"{bucket_name(signature)}.{name}.trace"
-        try:
-            assert path is not None
-            save(path, trace)
-        except VmfuzzError:
-            path = None
+        path = _kept(self.folder.path / "flaky", signature, format_trace(trace), ".trace")
         is_first = signature not in {held.signature for held in self.flaky}
         self.flaky.append(Held(signature, "flaky", path))
         if is_first:
@@ -169,3 +157,13 @@ class Desk:
                 reason=reason,
             )
         )
+
+
+def _kept(folder: Path, signature: str, text: str, suffix: str) -> Path | None:
+    """Write a trace under its signature and contents; return where, None if that cannot be."""
+    path = folder / f"{bucket_name(signature)}.{name_of(text).replace('/', '')[:16]}{suffix}"
+    try:
+        write_atomically(path, text)
+    except VmfuzzError:
+        return None
+    return path

@@ -4,13 +4,15 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from vmfuzz.engines.interface import Plan
 from vmfuzz.exhaustive.scope import Scope
 from vmstore.world import World
 
 Mode = Literal["engine", "check", "recover"]
+
+OUT_OF_MEMORY: Final = 71  # exit code of a worker whose job needs more than it may use
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from vmfuzz.campaign import StopOn
 from vmfuzz.campaigns.census import Census
 from vmfuzz.campaigns.corpus import Corpus
-from vmfuzz.campaigns.desk import Desk
+from vmfuzz.campaigns.desk import QUICK, Desk
 from vmfuzz.campaigns.folder import CORPUS
 from vmfuzz.campaigns.heartbeat import Beat
 from vmfuzz.campaigns.in_process import resident
@@ -173,7 +173,7 @@ class Night:
         """Judge what still waits, and make short what was only made shorter."""
         desk = self.desk
         while desk.waiting and self._may_end():
-            desk.work(max_steps=0 if self.left() < self._spare() else 60_000)
+            desk.work(max_steps=0 if self.left() < self._spare() else QUICK)
         self.morgue.finish(self._may_end)
         is_minimal = desk.minimize(lambda: not self.is_interrupted and self.left() > self._spare())
         return "" if is_minimal else "not all are minimal"
@@ -248,11 +248,11 @@ class Night:
 
     def count(self) -> None:
         """Hand the amounts of this run to the recorder."""
-        census = self.census
+        census, campaign = self.census, self.desk.campaign
         self.recorder.count(
             steps=census.steps,
             traces=census.traces,
-            tally=census.tally(),
-            quirks=census.quirks(),
+            tally=campaign.tally(),
+            quirks=campaign.quirks(),
             features=len(census.features),
         )

@@ -24,7 +24,6 @@ MAX_RESTARTS: Final = 50  # of one worker in one stage
 _HOPELESS: Final = 3  # deaths in a row before a first trace: there is no point in another
 _POLL: Final = 0.1
 _LOOK_EVERY: Final = 0.5  # seconds between two looks at a worker's memory
-_OUT_OF_MEMORY: Final = 71
 _END_OF_STDERR: Final = 2000
 
 

@@ -1,6 +1,7 @@
 """Writes down what a campaign does: events as they come, the state often, amounts over all runs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from vmfuzz.campaigns.events import (
@@ -14,7 +15,7 @@ from vmfuzz.campaigns.events import (
     Worker,
     WorkerRate,
 )
-from vmfuzz.campaigns.folder import CampaignFolder, State
+from vmfuzz.campaigns.folder import CampaignFolder
 
 _SAVE_EVERY: Final = 2.0  # seconds: what a killed campaign loses at most, and some
 # Intervals grow with the campaign, so that a month's log is not a hundred times a night's.
@@ -47,8 +48,7 @@ class Recorder:
         self.folder = folder
         self.elapsed = Stopwatch(clock)
         self._before = folder.state
-        self._now = State(**{name: getattr(self._before, name) for name in State.__slots__})
-        self._now.run = self._before.run + 1
+        self._now = replace(folder.state, run=folder.state.run + 1)
         self._saved = self._logged = self._tallied = 0.0
         folder.state = self._now
 

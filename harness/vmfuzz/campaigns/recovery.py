@@ -7,12 +7,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Final
 
 from vmfuzz.campaigns.heartbeat import Beat
+from vmfuzz.campaigns.job import OUT_OF_MEMORY
 from vmfuzz.campaigns.pool import COMMAND, START, Limits, Running
-
-_OUT_OF_MEMORY: Final = 71
 
 
 class Recovery:
@@ -62,7 +60,7 @@ class Recovery:
                 return None
             self.stop()
             return "hung"
-        return "ended" if code == 0 else "oversized" if code == _OUT_OF_MEMORY else "died"
+        return "ended" if code == 0 else "oversized" if code == OUT_OF_MEMORY else "died"
 
     def stop(self) -> None:
         """End the child."""

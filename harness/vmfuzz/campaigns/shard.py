@@ -20,7 +20,6 @@ from vmfuzz.swarm import BATCH, MAX_TRACE, SwarmConfig
 from vmfuzz.trace import Step, Trace
 from vmfuzz.trace_text import format_world
 from vmstore.faults import Faults
-from vmstore.ops import DECLARATIONS
 from vmstore.world import World
 
 NOTED: Final = 4  # every which trace is looked at for news: that costs a sixth of its time
@@ -132,11 +131,7 @@ class ShardEngine:
 
     @staticmethod
     def _absorb(target: ByteTarget, progress: Progress) -> None:
-        for (op, word), amount in target.tally.items():
-            pair = (DECLARATIONS[op].name, word)
-            progress.tally[pair] = progress.tally.get(pair, 0) + amount
-        for quirk, amount in target.quirks.items():
-            progress.quirks[quirk] = progress.quirks.get(quirk, 0) + amount
+        progress.count(target.named_tally(), target.quirks)
         target.tally.clear()
         target.quirks.clear()
 

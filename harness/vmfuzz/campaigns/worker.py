@@ -20,7 +20,7 @@ from typing import Any, Final, TextIO
 from vmfuzz.campaigns.check import check_paths
 from vmfuzz.campaigns.corpus import Corpus
 from vmfuzz.campaigns.heartbeat import Heartbeat
-from vmfuzz.campaigns.job import Job, plan_from
+from vmfuzz.campaigns.job import OUT_OF_MEMORY, Job, plan_from
 from vmfuzz.campaigns.messages import encode_found
 from vmfuzz.campaigns.news import NewsMap
 from vmfuzz.campaigns.recover import recover
@@ -33,7 +33,6 @@ _EVERY: Final = 0.5  # seconds between two reports
 _GC_THRESHOLD: Final = 20_000
 _PR_SET_PDEATHSIG: Final = 1
 _FAILED: Final = 70
-_OUT_OF_MEMORY: Final = 71
 
 
 class Reporter:
@@ -131,7 +130,7 @@ def main() -> None:
         ending = {"text": claim.verdict, "expected": claim.is_complete} if claim else {}
         reporter.report("done", **ending)
     except MemoryError:
-        code = _OUT_OF_MEMORY
+        code = OUT_OF_MEMORY
         reporter.say("memory")
     except Exception as error:  # a defect of ours: the driver keeps the trace
         code = _FAILED

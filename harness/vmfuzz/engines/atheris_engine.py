@@ -115,10 +115,7 @@ class AtherisEngine:
         if "steps" in event:
             progress.steps, progress.traces = event["steps"], event["traces"]
         if kind == "tally":
-            for op, word, count in event["rows"]:
-                progress.tally[op, word] = progress.tally.get((op, word), 0) + count
-            for quirk, count in event["quirks"].items():
-                progress.quirks[quirk] = progress.quirks.get(quirk, 0) + count
+            progress.count(event["rows"], event["quirks"])
             merge(progress.contracts, event["contracts"])
         elif kind == "error":
             problem = str(event["text"])

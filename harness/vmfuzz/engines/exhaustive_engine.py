@@ -120,10 +120,8 @@ def _foreign(path: Path, error: NotThatState) -> VmfuzzError:
 
 
 def _count(progress: Progress, expansion: Expansion) -> None:
-    for pair, amount in expansion.tally.items():
-        progress.tally[pair] = progress.tally.get(pair, 0) + amount
-    for quirk, amount in expansion.quirks.items():
-        progress.quirks[quirk] = progress.quirks.get(quirk, 0) + amount
+    rows = ((op, word, amount) for (op, word), amount in expansion.tally.items())
+    progress.count(rows, expansion.quirks)
 
 
 def _stage(search: Search) -> str:

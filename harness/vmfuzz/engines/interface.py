@@ -1,6 +1,6 @@
 """What every engine takes and gives."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Literal, Protocol
@@ -76,10 +76,16 @@ class Progress:
     stage: str = ""
     claim: Claim | None = None
 
+    def count(self, tally: Iterable[tuple[str, str, int]], quirks: Mapping[str, int]) -> None:
+        """Add what ops came to, as rows of op, outcome word and amount, and the quirks met."""
+        for op, word, amount in tally:
+            self.tally[op, word] = self.tally.get((op, word), 0) + amount
+        for quirk, amount in quirks.items():
+            self.quirks[quirk] = self.quirks.get(quirk, 0) + amount
+
     def absorb(self, session: Session) -> None:
         """Add what a session that has ended met: quirks and contract clauses."""
-        for quirk, count in session.quirks.items():
-            self.quirks[quirk] = self.quirks.get(quirk, 0) + count
+        self.count((), session.quirks)
         if session.contracts is not None:
             merge(self.contracts, session.contracts.tally())
 
