@@ -10,7 +10,7 @@ from itertools import product
 from random import Random
 from typing import Final
 
-from vmfuzz.swarm_draw import DESTINATIONS, FRAME_AREAS, PLAN_BY_NAME, PLANS, SOURCES
+from vmfuzz.swarm_draw import DESTINATIONS, FRAME_AREAS, PLAN_BY_NAME, PLANS, SOURCES, OpPlan
 from vmfuzz.swarm_io import IO_AREAS
 from vmfuzz.swarm_spaces import SPACE_AREAS, TABLE_AREAS
 from vmfuzz.swarm_state import MAX_TRACE, Drawing
@@ -34,6 +34,7 @@ __all__ = [
 
 BATCH: Final = 8  # traces that share a configuration: drawing one costs as much as 30 ops
 _TRIES: Final = 8
+_BYTES: Final = 256
 # An op that parks or borrows a handle is worth little without the one that gives it back.
 _PARTNERS: Final = {
     "frame_into_raw": "frame_from_raw",
@@ -127,6 +128,7 @@ class SwarmConfig:
     """What the traces of one batch have in common: world, op subset, pages, addresses, kinds.
 
     `complete` adds to the names of a subset those of the ops without which it is worth little.
+    `plans` has one lot for each value of a byte.
     """
 
     __slots__ = ("kinds", "pages", "plans", "vas", "world")
@@ -143,10 +145,18 @@ class SwarmConfig:
         self.pages = _page_pool(rng, world, themes)
         self.vas = _address_pool(rng, world)
         names = complete(rng, _enabled(rng, themes))
-        self.plans = [plan for plan in PLANS if plan.name in names for _ in range(plan.weight)]
+        lots = [plan for plan in PLANS if plan.name in names for _ in range(plan.weight)]
         self.kinds: list[str] = rng.sample(META_KINDS, rng.randint(1, 3))
-        if any(plan.needs_link for plan in self.plans):
+        if any(plan.needs_link for plan in lots):
             self.kinds += ["link"] * len(self.kinds) * rng.randint(1, 3)
+        self.plans = spread(rng, lots)
+
+
+def spread(rng: Random, lots: list[OpPlan]) -> list[OpPlan]:
+    """Return one lot for each value of a byte: a plan about as often as in `lots`, never absent."""
+    rounds, rest = divmod(_BYTES, len(lots))
+    whole = lots * rounds or list(dict.fromkeys(lots))
+    return whole + rng.sample(lots, rest if rounds else _BYTES - len(whole))
 
 
 class SwarmTrace(Drawing):
@@ -165,9 +175,8 @@ class SwarmTrace(Drawing):
     def next_op(self) -> Op:
         """Return the next op; all its handles are live, all its destinations fresh."""
         draw, plans, pools = self.draw, self.plans, self.pools
-        amount = len(plans)
         for _ in range(_TRIES):
-            plan = plans[draw() % amount]
+            plan = plans[draw()]
             if not pools[plan.need] or not pools[plan.need_too]:
                 continue
             if plan.guard is None or plan.guard(self):

@@ -326,7 +326,7 @@ def test_guards_are_the_preconditions_of_the_ops() -> None:
         "segment_slice": "OP.SC.RETURNS",
     }
     seen: Counter[tuple[str, bool]] = Counter()
-    for number in range(60):
+    for number in range(500):
         world = World(frames=8, pt_frames=0, rc_max=2)
         session, rng = Session(world), Random(number)
         observer = Observer(session.state)

@@ -48,7 +48,7 @@ from vmstore.outcome import ACCESS_DENIED, OK, Err, Ok, Outcome, Panic
 from vmstore.world import World
 
 P = PAGE_SIZE
-CAMPAIGN = 200
+CAMPAIGN = 400
 MODULES: tuple[Any, ...] = (
     *(spaces, cursors, cursor_map, cursor_unmap, cursor_methods, cursor_moves, cursor_edits),
     *(space_edits, vm_ios, vm_io_copies),

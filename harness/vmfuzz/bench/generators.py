@@ -15,7 +15,7 @@ from vmfuzz.bench.faults import hunt_all
 from vmfuzz.bench.trial import Quarry, Trial, hunt, warmed
 from vmfuzz.engines.interface import Engine, Plan
 from vmfuzz.engines.swarm_engine import SwarmEngine, batch_rng, draw_config
-from vmfuzz.swarm import SwarmConfig, fuzz_world, with_partners
+from vmfuzz.swarm import SwarmConfig, fuzz_world, spread, with_partners
 from vmfuzz.swarm_draw import FRAME_AREAS, PLANS, OpPlan
 from vmfuzz.swarm_state import RARE, Drawing
 from vmstore.arch import PAGE_SIZE
@@ -26,7 +26,6 @@ from vmstore.world import World
 
 _SETTINGS: Final = frozenset(field.name for field in fields(World))
 
-_LOTS: Final = 256
 
 Configure = Callable[[Plan, int], SwarmConfig]
 _Draw = Callable[[Drawing], Any]
@@ -36,14 +35,9 @@ _Draw = Callable[[Drawing], Any]
 
 
 def _every_op(plan: Plan, number: int) -> SwarmConfig:
-    """Enable all ops, about as often as they weigh.
-
-    A byte chooses among the lots, so that what is past 256 of them would never be drawn: each op
-    has one, and a random part of its others. All 256 are there, or the first ones came more often.
-    """
+    """Enable all ops, about as often as they weigh."""
     config, rng = draw_config(plan, number), batch_rng(plan, number)
-    more = [plan for plan in PLANS for _ in range(plan.weight - 1)]
-    config.plans = [*PLANS, *rng.sample(more, _LOTS - len(PLANS))]
+    config.plans = spread(rng, [plan for plan in PLANS for _ in range(plan.weight)])
     if "link" not in config.kinds:  # what lists are made of
         config.kinds += ["link"] * len(config.kinds)
     return config

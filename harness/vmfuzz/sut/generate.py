@@ -12,7 +12,7 @@ from vmfuzz.sut.observe import WATCHED, Observer
 from vmfuzz.sut.prediction import NAMES, Prediction, Script
 from vmfuzz.sut.system import LiveSystem
 from vmfuzz.sut.wire import wire_name
-from vmfuzz.swarm import FAMILIES, SwarmConfig, SwarmTrace
+from vmfuzz.swarm import FAMILIES, SwarmConfig, SwarmTrace, spread
 from vmfuzz.swarm_draw import DESTINATIONS, PLANS, SOURCES, OpPlan
 from vmfuzz.swarm_state import KINDS, MAX_TRACE, NOTHING
 from vmstore.ids import Deferred, PageCount
@@ -79,7 +79,7 @@ class LiveTrace(SwarmTrace):
         self.prediction = prediction
         self.observer = Observer(rng, prediction)
         self.spoken = system.vocabulary.spoken
-        self.plans = _spoken(config.plans, system) or _spoken(PLANS, system)
+        self.plans = spread(rng, _spoken(config.plans, system) or _spoken(PLANS, system))
         known = _starts(system)
         self.claims = [plan for plan in known if plan.name in SOURCES] or known
         self.prelude = _prelude(rng, system, config.world)
