@@ -8,7 +8,6 @@ from random import Random
 import pytest
 
 from vmfuzz.bench import faults as bench_faults
-from vmfuzz.bench.clocks import EngineClock
 from vmfuzz.bench.faults import MISSES, chosen_faults, hunt_all
 from vmfuzz.bench.record import RECORD
 from vmfuzz.bench.same_state import same_state
@@ -18,6 +17,7 @@ from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.engines.swarm_engine import SwarmEngine
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.oracle import Session
+from vmfuzz.processor_clock import ProcessorClock
 from vmfuzz.runner import run
 from vmfuzz.swarm import SwarmConfig, SwarmTrace, fuzz_world
 from vmfuzz.trace import Trace
@@ -200,7 +200,7 @@ def test_a_trial_is_the_swarm_with_its_seed() -> None:
 
 
 def test_a_paused_clock_stands_still() -> None:
-    clock = EngineClock()
+    clock = ProcessorClock()
     with clock.paused():
         before = clock()
         sum(range(3_000_000))

@@ -13,12 +13,12 @@ from hashlib import sha256
 from time import monotonic
 from typing import Final, NamedTuple
 
-from vmfuzz.bench.clocks import EngineClock
 from vmfuzz.bench.stages import stages
 from vmfuzz.crashes import cut
 from vmfuzz.engines.interface import Engine, Found, Plan, Progress
 from vmfuzz.engines.registry import engine
 from vmfuzz.minimize import minimize
+from vmfuzz.processor_clock import ProcessorClock
 from vmfuzz.trace_text import format_trace
 from vmstore.faults import FAULT_BY_ID
 from vmstore.ops import Op
@@ -100,7 +100,7 @@ class _Watch:
     Hypothesis runs a failing example twice; the second time is no trace of its own.
     """
 
-    def __init__(self, fault: str, clock: EngineClock, *, observes: bool = True) -> None:
+    def __init__(self, fault: str, clock: ProcessorClock, *, observes: bool = True) -> None:
         self.fault, self.clock, self.observes = fault, clock, observes
         self.steps = 0
         self.last: Sequence[Op] = ()
@@ -151,7 +151,7 @@ def hunt(
     fault = quarry.fault
     has_child = quarry.engine == _OWN_PROCESS
     source = source or _warm_engine(quarry.engine)
-    progress, clock = Progress(), EngineClock()
+    progress, clock = Progress(), ProcessorClock()
     watch = _Watch(fault, clock, observes=observes)
     plan = Plan(
         seconds=quarry.limit,
@@ -195,7 +195,7 @@ def warmed(made: Engine) -> Engine:
     return made
 
 
-def _moment(found: Found, watch: _Watch, clock: EngineClock) -> Moment:
+def _moment(found: Found, watch: _Watch, clock: ProcessorClock) -> Moment:
     """Return when a finding was reported, whose trace is the last that ran."""
     steps = watch.steps - len(found.trace.steps) + found.finding.step + 1
     return Moment(round(clock(), 4), steps)

@@ -79,9 +79,10 @@ class WorkerRate:
 
 @dataclass(frozen=True, slots=True)
 class Progress(Event):
-    """How far the campaign is: amounts since its first run, but for `workers`. Units: `rss` bytes.
+    """How far the campaign is: amounts since its first run, but for `workers` and `cpu`.
 
     `features` are kinds of situation that any trace has shown, `corpus` the traces kept for them.
+    Units: `rss` bytes; `cpu` seconds of processor time that this run has used on this machine.
     """
 
     steps: int
@@ -91,6 +92,7 @@ class Progress(Event):
     buckets: int = 0
     rss: int = 0
     workers: tuple[WorkerRate, ...] = ()
+    cpu: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

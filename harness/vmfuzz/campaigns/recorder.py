@@ -16,6 +16,7 @@ from vmfuzz.campaigns.events import (
     WorkerRate,
 )
 from vmfuzz.campaigns.folder import CampaignFolder
+from vmfuzz.processor_clock import ProcessorClock
 
 _SAVE_EVERY: Final = 2.0  # seconds: what a killed campaign loses at most, and some
 # Intervals grow with the campaign, so that a month's log is not a hundred times a night's.
@@ -47,6 +48,7 @@ class Recorder:
     def __init__(self, folder: CampaignFolder, clock: Callable[[], float]) -> None:
         self.folder = folder
         self.elapsed = Stopwatch(clock)
+        self._processor = ProcessorClock()
         self._before = folder.state
         self._now = replace(folder.state, run=folder.state.run + 1)
         self._saved = self._logged = self._tallied = 0.0
@@ -158,12 +160,9 @@ class Recorder:
     def _progress(
         self, corpus: int, buckets: int, rss: int, workers: tuple[WorkerRate, ...]
     ) -> None:
-        now = self._now
-        self._add(
-            Progress(
-                self.t, self.run, now.steps, now.traces, now.features, corpus, buckets, rss, workers
-            )
-        )
+        now, cpu = self._now, round(self._processor(), 2)
+        amounts = now.steps, now.traces, now.features, corpus, buckets, rss, workers, cpu
+        self._add(Progress(self.t, self.run, *amounts))
 
     def _tally(self) -> None:
         now = self._now

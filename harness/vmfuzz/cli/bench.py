@@ -6,6 +6,7 @@ import rich_click as click
 from rich.table import Table
 
 from vmfuzz.cli import mutants
+from vmfuzz.cli.bench_campaign import campaign
 from vmfuzz.cli.bench_faults import faults
 from vmfuzz.cli.bench_generators import generators
 from vmfuzz.cli.bench_live import live
@@ -29,6 +30,7 @@ def command() -> None:
     """Measure speed, and what the engines find."""
 
 
+command.add_command(campaign)
 command.add_command(faults)
 command.add_command(generators)
 command.add_command(minimize)

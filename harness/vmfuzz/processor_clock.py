@@ -1,4 +1,4 @@
-"""Processor time, which other programs on the machine do not use up, of an engine alone."""
+"""Processor time, which other programs on the machine do not use up: ours and our children's."""
 
 import os
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ _TASKS = Path("/proc/self/task")
 _USER_TIME = 11  # fields of /proc/PID/stat after the name, from 0: user time, then system time
 
 
-class EngineClock:
-    """Seconds of processor time that an engine has used, children included, since it was made."""
+class ProcessorClock:
+    """Seconds of processor time since it was made, those of child processes included."""
 
     def __init__(self) -> None:
         self._left_out = 0.0

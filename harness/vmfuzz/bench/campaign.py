@@ -1,0 +1,133 @@
+"""Measures a campaign as users run it: its time, and its last tenth against its first.
+
+The campaign is a process of its own; what it did is read from its event log.
+"""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from vmfuzz.bench.tables import Grid
+from vmfuzz.campaigns.event_log import read_log
+from vmfuzz.campaigns.events import Event, Progress, Stage
+from vmfuzz.campaigns.folder import EVENTS
+from vmfuzz.errors import HarnessError, VmfuzzError
+
+SHARE: Final = 0.1  # of the time of the engines: what is called its start, and its end
+_OVERRUN: Final = (5.0, 0.02)  # seconds, or of the time: what a campaign may take longer
+_STDERR: Final = 2
+_GRACE: Final = 120.0  # seconds until a campaign that does not end is killed
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of the campaign. Units: seconds of wall and of processor time, bytes of memory.
+
+    `corpus` and `features` are amounts at its end.
+    """
+
+    seconds: float
+    cpu: float
+    steps: int
+    rss: int
+    corpus: int
+    features: int
+
+    @property
+    def per_cpu(self) -> float:
+        """Steps per second of processor time, driver and workers together."""
+        return self.steps / self.cpu if self.cpu else 0.0
+
+    @property
+    def per_second(self) -> float:
+        """Steps per second of wall time."""
+        return self.steps / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A campaign that was asked to take `asked` seconds and took `took`, its start and its end."""
+
+    asked: float
+    took: float
+    start: Window
+    end: Window
+
+    @property
+    def is_in_time(self) -> bool:
+        """Whether it took at most 5 seconds, or 2 %, longer than asked."""
+        seconds, share = _OVERRUN
+        return self.took - self.asked <= max(seconds, share * self.asked)
+
+
+def measure(seconds: float, workers: int, seed: int, out: Path) -> Measured:
+    """Run a campaign in the folder `out`. Its own lines go to stderr.
+
+    Errors: HarnessError when it does not end; VmfuzzError when it fails or is too short to judge.
+    """
+    command = [
+        sys.executable, "-m", "vmfuzz", "fuzz", "--time", f"{seconds:g}s", "--seed", str(seed),
+        "--workers", str(workers), "--stop-on", "never", "--out", str(out),
+    ]  # fmt: skip
+    started = monotonic()
+    try:
+        done = subprocess.run(command, stdout=_STDERR, timeout=seconds * 1.5 + _GRACE, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise HarnessError(f"the campaign was still running after {error.timeout:g} s") from None
+    took = monotonic() - started
+    if done.returncode != 0:
+        raise VmfuzzError(f"no figures: the campaign ended with exit code {done.returncode}")
+    return judged(seconds, took, read_log(out / EVENTS).events)
+
+
+def judged(asked: float, took: float, events: Sequence[Event]) -> Measured:
+    """Return what a log says of the start and the end of the engines' time."""
+    marks = {e.state: e.t for e in events if isinstance(e, Stage) and e.name == "engines"}
+    begin, end = marks.get("begin", 0.0), marks.get("end", marks.get("cut", took))
+    counted = [e for e in events if isinstance(e, Progress) and begin <= e.t <= end]
+    part = SHARE * (end - begin)
+    first = [e for e in counted if e.t <= begin + part]
+    last = [e for e in counted if e.t >= end - part]
+    if len(first) < 2 or len(last) < 2:
+        raise VmfuzzError("the campaign is too short for a start and an end; give it a minute")
+    return Measured(asked, took, _window(first), _window(last))
+
+
+def _window(events: list[Progress]) -> Window:
+    first, last = events[0], events[-1]
+    return Window(
+        seconds=last.t - first.t,
+        cpu=last.cpu - first.cpu,
+        steps=last.steps - first.steps,
+        rss=last.rss,
+        corpus=last.corpus,
+        features=last.features,
+    )
+
+
+def campaign_table(found: Measured) -> Grid:
+    """Return a row per figure: at the start, at the end, and the one over the other."""
+    start, end = found.start, found.end
+    rows = [
+        _row("steps per processor second", start.per_cpu, end.per_cpu),
+        _row("steps per second", start.per_second, end.per_second),
+        _row("memory, MiB", start.rss / 2**20, end.rss / 2**20),
+        _row("traces in the corpus", start.corpus, end.corpus),
+        _row("features", start.features, end.features),
+    ]
+    return Grid(("what", "start", "end", "ratio"), rows, (1, 2, 3))
+
+
+def _row(what: str, start: float, end: float) -> tuple[str, ...]:
+    return (what, f"{start:,.0f}", f"{end:,.0f}", f"{end / start:.3f}" if start else "-")
+
+
+def sentence(found: Measured) -> str:
+    """Say whether the campaign was in time."""
+    over = found.took - found.asked
+    verdict = "in time" if found.is_in_time else "TOO LATE"
+    return f"asked for {found.asked:g} s, took {found.took:.1f} s ({over:+.1f} s): {verdict}"

@@ -1,0 +1,48 @@
+"""`vmfuzz bench campaign`: what a user and a script get from it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "vmfuzz", "bench", "campaign", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_a_campaign_is_in_time_and_its_folder_is_kept(tmp_path: Path) -> None:
+    done = bench("--time", "60s", "--out", str(tmp_path / "kept"), "--json")
+    document = json.loads(done.stdout)
+
+    assert done.returncode == 0
+    assert document["is_in_time"]
+    assert document["start"]["steps"] > 1000
+    assert document["end"]["corpus"] >= document["start"]["corpus"] > 0
+    assert (tmp_path / "kept" / "events.jsonl").is_file()
+
+
+def test_no_figures_of_a_campaign_that_is_too_short() -> None:
+    done = bench("--time", "1s")
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "too short for a start and an end; give it a minute" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_figures_of_a_campaign_that_cannot_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = bench("--out", str(tmp_path / "file"))
+
+    assert done.returncode == 2
+    assert "no figures: the campaign ended with exit code 2" in done.stderr
+    assert "internal error" not in done.stderr
