@@ -25,7 +25,7 @@ IMPORTERS = {
 }
 AGENTS = ("sut/agent.py", "sut/channel.py")  # time limits of a live system
 DRIVERS = ("engines/", "audit/", "bench/", "mutants/", "cli/", "campaign.py", "campaigns/")
-CLOCKS = (*DRIVERS, "atheris_child.py", *AGENTS)
+CLOCKS = (*DRIVERS, "processor_clock.py", "atheris_child.py", *AGENTS)
 # Low layers import no engine and no command; the interface is data, and crashes store it.
 UPPER_LAYERS = {
     "vmfuzz.engines": DRIVERS,
