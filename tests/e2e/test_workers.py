@@ -11,7 +11,7 @@ import pytest
 from vmfuzz.campaign import Campaign, StopOn
 from vmfuzz.campaigns.desk import Desk
 from vmfuzz.campaigns.event_log import read_log
-from vmfuzz.campaigns.events import Event, FindingSeen, Stage, Worker
+from vmfuzz.campaigns.events import Event, FindingSeen, Replayed, Stage, Worker
 from vmfuzz.campaigns.folder import CampaignFolder
 from vmfuzz.campaigns.known import Entry, Known
 from vmfuzz.campaigns.night import Asked, Night
@@ -205,6 +205,28 @@ def test_a_bucket_that_fails_no_more_is_resolved_and_one_that_does_is_known(tmp_
     assert summary["new"] == ["ACCT.3c/segment_clone"]  # the plan's baseline is empty here
     assert code is Exit.FINDING
     assert "resolved: OUT.x--y" in lines
+    assert (out / "resolved" / "OUT.x--y.trace").read_text() == clean
+
+
+def test_what_was_resolved_and_comes_back_fails_the_run(tmp_path: Path) -> None:
+    """Although the folder knows its bucket, so that it is nothing new."""
+    text = "#vmfuzz-trace 1\nworld\ns0 = segment_from_unused(start=0x0, end=0x1000)\n"
+    back = text.replace("world\n", "world\nfault inc-ref-temp-handle\n")
+    save(tmp_path / "out" / "resolved" / "a.trace", parse(text))
+    save(
+        tmp_path / "out" / "resolved" / "b.trace", parse(back + "s1 = segment_clone(segment=s0)\n")
+    )
+
+    (_, code, lines, summary), events = campaign(tmp_path, steps=400, seconds=None)
+
+    one, two = (str(tmp_path / "out" / "resolved" / name) for name in ("a.trace", "b.trace"))
+    assert code is Exit.FINDING
+    assert summary["new"] == []
+    assert summary["broken"] == [f"{two}: does not end as it says"]
+    assert f"broken: {two}: does not end as it says" in lines
+    (replayed,) = [event for event in events if isinstance(event, Replayed)]
+    assert (replayed.passes, replayed.passed) == (1, (one,))
+    assert replayed.broken == {two: "does not end as it says"}
 
 
 def test_a_full_disk_costs_what_would_have_been_stored(

@@ -18,6 +18,7 @@ from vmfuzz.campaigns.events import (
     EventError,
     FindingSeen,
     Progress,
+    Replayed,
     Stage,
     Start,
     Tally,
@@ -35,6 +36,7 @@ EVENTS: list[Event] = [
     Stage(0.5, 1, "replay", "begin", "3 traces"),
     Progress(1.5, 1, 1000, 10, 5, 4, 1, 1 << 20, (WorkerRate(0, 500, 250.5, 4096),)),
     Tally(2.0, 1, {"frame_drop": {"ok": 3, "err": 1}}, {"empty-segment": 2}),
+    Replayed(2.0, 1, 3, ("a.trace",), {"b.trace": "does not end as it says"}),
     FindingSeen(2.5, 1, "ACCT.3c/frame_drop", "ACCT.3c", "frame_drop", "é: H = 1", 2, 78, "swarm",
                 "new", "ACCT.3c--frame_drop/min.trace"),
     Worker(3.0, 2, 1, "died", "signal 9", "held/1.trace"),
@@ -233,4 +235,4 @@ def test_a_log_that_has_grown_takes_only_what_matters(
         log.append(replace(event, run=1))
 
     kinds = [type(event) for event in read_log(log.path).events]
-    assert kinds == [Start, Stage, FindingSeen, End]
+    assert kinds == [Start, Stage, Replayed, FindingSeen, End]

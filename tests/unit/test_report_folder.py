@@ -11,7 +11,16 @@ from xml.etree import ElementTree
 import pytest
 
 from campaign_folders import CLONE, write_bucket, write_log
-from vmfuzz.campaigns.events import End, FindingSeen, Progress, Stage, Start, Tally, Worker
+from vmfuzz.campaigns.events import (
+    End,
+    FindingSeen,
+    Progress,
+    Replayed,
+    Stage,
+    Start,
+    Tally,
+    Worker,
+)
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.report.folder.buckets import step_lines
 from vmfuzz.report.folder.curves import Curve, chart, curves, duration, short
@@ -53,6 +62,7 @@ def campaign(tmp_path: Path) -> Path:
             Progress(10, 1, steps=1_000, traces=50, features=20, buckets=1),
             End(10, 1, exit=1, verdict="FOUND 1 signature", new=(OLD,)),
             replace(START, t=10, run=2, date="2026-11-21", faults=("inc-ref-temp-handle",)),
+            Replayed(10, 2, 2, ("a.trace", "b.trace"), {"<c>.trace": "does not end as it says"}),
             Stage(10, 2, "replay", "end", "3 traces"),
             Worker(11, 2, 0, "died", "signal 9"),
             finding(12, 2, FRESH, "new"),
@@ -274,7 +284,7 @@ def test_damage_is_told_and_costs_no_more_than_itself(campaign: Path) -> None:
     told = document(campaign)
 
     assert told["problems"] == [
-        "1 lines of the log are damaged and left out; the first is line 13: no JSON",
+        "1 lines of the log are damaged and left out; the first is line 14: no JSON",
         "the log has events of kinds that are not known here: from-the-future",
         "the log is cut short",
     ]
@@ -375,6 +385,18 @@ def test_junit_counts_what_it_holds(campaign: Path) -> None:
     assert by_name[OLD].find("skipped") is not None
     assert len(by_name["XTRA.4/pt_drop"]) == 0
     assert [case.get("name") for case in suites["vmfuzz.stages"]] == ["replay (run 2)"]
+    kept = suites["vmfuzz.traces"]
+    assert [case.get("name") for case in kept] == ["a.trace", "b.trace", "<c>.trace"]
+    assert [case.find("failure") is None for case in kept] == [True, True, False]
+
+
+def test_kept_traces_that_are_broken_are_named_for_people_too(campaign: Path) -> None:
+    files = rendered(campaign)
+
+    assert "2 end as they say, 1 do not" in files["report.html"]
+    assert "&lt;c&gt;.trace: does not end as it says" in files["report.html"]
+    assert "<c>" not in files["report.html"]
+    assert "`<c>.trace`: does not end as it says" in files["summary.md"]
 
 
 def test_junit_of_a_killed_run_is_an_error(tmp_path: Path) -> None:

@@ -39,8 +39,8 @@ class Held:
 class Desk:
     """Judges findings one by one. `known` says which of them somebody has looked at already.
 
-    `flaky` and `held` are findings that do not count as reproduced; `broken` are stored traces
-    that did not end as they say.
+    `flaky` and `held` are findings that do not count as reproduced; `broken` has the stored traces
+    that did not end as they say, and why.
     """
 
     campaign: Campaign
@@ -52,7 +52,7 @@ class Desk:
     reasons: dict[str, str] = field(default_factory=dict)
     flaky: list[Held] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
 
     def take(self, found: Found) -> None:
         """Let a finding wait for its turn; another one of a signature is only counted."""

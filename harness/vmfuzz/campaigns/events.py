@@ -104,6 +104,18 @@ class Tally(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Replayed(Event):
+    """Traces that must end as they say were run. `broken` has those that did not, and why.
+
+    `passes` counts the others; of both, the first thousand are named.
+    """
+
+    passes: int
+    passed: tuple[str, ...] = ()
+    broken: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FindingSeen(Event):
     """A signature that this run met for the first time. `status` is `new`, `known` or `flaky`.
 
@@ -154,6 +166,7 @@ KINDS: Final[dict[str, type[Event]]] = {
     "stage": Stage,
     "progress": Progress,
     "tally": Tally,
+    "replayed": Replayed,
     "finding": FindingSeen,
     "worker": Worker,
     "end": End,

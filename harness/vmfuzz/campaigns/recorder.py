@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from vmfuzz.campaigns.events import (
@@ -9,6 +10,7 @@ from vmfuzz.campaigns.events import (
     Event,
     FindingSeen,
     Progress,
+    Replayed,
     Stage,
     Start,
     Tally,
@@ -22,6 +24,7 @@ _SAVE_EVERY: Final = 2.0  # seconds: what a killed campaign loses at most, and s
 # Intervals grow with the campaign, so that a month's log is not a hundred times a night's.
 _PROGRESS_EVERY: Final = 1.0
 _PROGRESS_SHARE: Final = 1 / 2000
+_MANY: Final = 1000  # traces that an event names
 _TALLY_EVERY: Final = 5.0
 _TALLY_SHARE: Final = 1 / 50
 
@@ -87,6 +90,11 @@ class Recorder:
     def worker(self, number: int, what: str, reason: str = "", path: str = "") -> None:
         """Note what happened to a worker."""
         self._add(Worker(self.t, self.run, number, what, reason, path))
+
+    def replayed(self, passed: list[str], broken: dict[str, str]) -> None:
+        """Note which traces ended as they say, and what became of the others."""
+        named = dict(islice(broken.items(), _MANY))
+        self._add(Replayed(self.t, self.run, len(passed), tuple(passed[:_MANY]), named))
 
     def finding(self, described: Callable[[float, int], FindingSeen]) -> None:
         """Note a signature that is met for the first time in this run."""

@@ -4,27 +4,36 @@ from array import array
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from vmfuzz.campaigns.corpus import Corpus
 from vmfuzz.campaigns.desk import Desk
 from vmfuzz.campaigns.distill import keep_smallest
 from vmfuzz.campaigns.messages import Message
 from vmfuzz.crashes import bucket_name, buckets
-from vmfuzz.errors import VmfuzzError
+from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.input_file import files_below
+from vmfuzz.trace_file import write_atomically
 
+RESOLVED: Final = "resolved"
 Check = Callable[[list[str], float | None], bool]
 
 
 class StoredTraces:
-    """What became of stored traces. `kept` are folders of traces that must end as they say."""
+    """What became of stored traces. `kept` are folders of traces that must end as they say.
+
+    So must what a finding that is gone has left in `RESOLVED`: should it come back, the run fails,
+    although the folder knows its bucket.
+    """
 
     def __init__(self, desk: Desk, corpus: Corpus, kept: tuple[Path, ...]) -> None:
-        self.desk, self.corpus, self.kept = desk, corpus, kept
+        self.desk, self.corpus = desk, corpus
         self.folder = desk.folder.path
+        self.kept = kept
         self.ongoing: set[str] = set()  # signatures that the folder had, and that still fail
         self._replayed: set[str] = set()
         self._reproduced: set[str] = set()
+        self._passed: list[str] = []
         self._features: dict[str, array[int]] = {}
 
     @property
@@ -35,7 +44,10 @@ class StoredTraces:
     def replay(self, check: Check, seconds: float | None) -> str:
         """Run everything that is stored; return how much that was."""
         names = buckets(self.folder)
-        paths = [str(p) for folder in self.kept for p in files_below(folder, (".trace",))]
+        kept, gone = self.kept, self.folder / RESOLVED
+        if gone.exists():
+            kept = (*kept, gone)
+        paths = [str(p) for folder in kept for p in files_below(folder, (".trace",))]
         found = [
             str(self.folder / name / file)
             for name in names
@@ -45,6 +57,8 @@ class StoredTraces:
         self._replayed = set(names)
         if not check([*paths, *found, *stored], seconds):
             self._replayed = set()  # nothing can be said about what was not run
+        self._resolve()
+        self.desk.recorder.replayed(sorted(self._passed), self.desk.broken)
         return f"{len(paths)} kept, {len(found)} of findings, {len(stored)} of the corpus"
 
     def distill(self, check: Check, seconds: float | None) -> str:
@@ -82,5 +96,15 @@ class StoredTraces:
                 self.ongoing.add(found.finding.signature)
             elif found is not None:
                 self.desk.take(found)
-        elif not message.is_expected:
-            self.desk.broken.append(message.text or f"{message.name}: does not end as it says")
+        elif message.is_expected:
+            self._passed.append(shown(path))
+        else:
+            why = message.text.removeprefix(f"{path}: ")
+            self.desk.broken[shown(path)] = why or "does not end as it says"
+
+    def _resolve(self) -> None:
+        """Keep the shortest trace of each finding that is gone, as one that must run clean."""
+        for name in self.resolved:
+            with suppress(OSError, VmfuzzError):  # deleted meanwhile; a full disk
+                text = (self.folder / name / "min.trace").read_text(encoding="utf-8")
+                write_atomically(self.folder / RESOLVED / f"{name}.trace", text)

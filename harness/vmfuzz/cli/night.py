@@ -1,5 +1,6 @@
 """`vmfuzz fuzz` with workers: runs the campaign, shows how it goes, and what came of it."""
 
+import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +54,8 @@ def run_and_show(
     if as_json:
         print_json(as_document(campaign, plan, code) | {"campaign": summary})
     else:
+        if out is not None:
+            ending.append(f"next: vmfuzz report {shlex.quote(shown(out))}")
         show(campaign, plan, out, code, ending)
     return int(code)
 
@@ -243,7 +246,7 @@ def document(night: Night) -> dict[str, Any]:
         "resolved": night.stored.resolved,
         "flaky": sorted({held.signature for held in flaky}),
         "held": [str(held.path) for held in desk.held if held.path is not None],
-        "broken": desk.broken,
+        "broken": [f"{name}: {why}" for name, why in desk.broken.items()],
     }
 
 
@@ -266,7 +269,7 @@ def last_lines(night: Night, code: Exit) -> list[str]:
     lines += [f"not all that was to be shown: {text}" for text in night.partial]
     lines += [f"resolved: {name}" for name in summary["resolved"]]
     lines += [f"known: {name}: {why}" for name, why in sorted(desk.reasons.items())]
-    lines += [f"broken: {shown(text)}" for text in desk.broken[:10]]
+    lines += [f"broken: {shown(text)}" for text in summary["broken"][:10]]
     lines += [f"kept: {shown(path)}" for path in summary["held"][:10]]
     problems = [s.problem for s in desk.campaign.findings.values() if s.problem]
     lines += [f"NOT STORED: {problem}" for problem in problems[:1]]

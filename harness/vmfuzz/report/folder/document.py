@@ -6,7 +6,7 @@ The shape is stable: keys are only ever added, and `version` counts changes that
 from collections.abc import Iterable
 from typing import Any, Final
 
-from vmfuzz.campaigns.events import End, Progress, Stage, Start, Tally, Worker
+from vmfuzz.campaigns.events import End, Progress, Replayed, Stage, Start, Tally, Worker
 from vmfuzz.crashes import UPSTREAM
 from vmfuzz.errors import shown
 from vmfuzz.report.block import replay_command
@@ -49,6 +49,7 @@ def as_document(folder: Folder) -> Json:
         "clauses": _clauses(buckets),
         "buckets": buckets,
         "more_buckets": folder.more_buckets,
+        "replayed": _replayed(folder),
         "stages": _stages(folder),
         "workers": _workers(folder),
         "problems": [shown(problem) for problem in folder.problems],
@@ -195,6 +196,18 @@ def _clauses(buckets: Iterable[Json]) -> list[Json]:
         for name, count in sorted(found.items())
     ]  # fmt: skip
     return [*rows, *others]
+
+
+def _replayed(folder: Folder) -> Json:
+    """Return what became of the traces that must end as they say, in the last run."""
+    last = folder.last(Replayed)
+    if last is None:
+        return {"passes": 0, "passed": [], "broken": {}}
+    return {
+        "passes": last.passes,
+        "passed": [shown(name) for name in last.passed],
+        "broken": {shown(name): shown(why) for name, why in sorted(last.broken.items())},
+    }
 
 
 def _stages(folder: Folder) -> list[Json]:

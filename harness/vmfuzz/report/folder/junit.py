@@ -1,4 +1,4 @@
-"""The report as JUnit XML: a test case per finding and per stage, for what shows test results."""
+"""The report as JUnit XML: a test case per finding, per kept trace and per stage."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -15,12 +15,13 @@ def junit(document: Json) -> str:
     """Return the document as XML.
 
     A new finding is a failure, a known or flaky one is skipped, a resolved one passes; so does a
-    stage, and a campaign that ended without a verdict is an error.
+    stage, and a trace that ends as it says. A campaign that ended without a verdict is an error.
     """
     findings, stages = list(_findings(document)), list(_stages(document))
     suites = [
         *_suite("vmfuzz.campaign", [_campaign(document)]),
         *_suite("vmfuzz.findings", findings),
+        *_suite("vmfuzz.traces", list(_traces(document))),
         *_suite("vmfuzz.stages", stages),
     ]
     return "\n".join(
@@ -68,6 +69,14 @@ def _findings(document: Json) -> Iterator[str]:
         elif status in _SKIPPED:
             inner = f"<skipped message={_attribute(bucket['reason'] or _SKIPPED[status])}/>"
         yield _case(f"vmfuzz.findings.{bucket['op']}", bucket["signature"], inner)
+
+
+def _traces(document: Json) -> Iterator[str]:
+    replayed = document["replayed"]
+    for name in replayed["passed"]:
+        yield _case("vmfuzz.traces", name, "")
+    for name, why in replayed["broken"].items():
+        yield _case("vmfuzz.traces", name, f'<failure type="broken" message={_attribute(why)}/>')
 
 
 def _stages(document: Json) -> Iterator[str]:

@@ -191,10 +191,23 @@ def _runs(document: Json) -> Iterator[str]:
         ]
         yield "<tr>" + "".join(f'<td class="{kind}">{text(v)}</td>' for v, kind in cells) + "</tr>"
     yield "</table></div>"
+    yield from _replayed(document["replayed"])
     yield from _events("Stages", document["stages"], "name", "state", "words")
     yield from _events(
         "What went wrong with workers", document["workers"], "what", "reason", "path"
     )
+
+
+def _replayed(replayed: Json) -> Iterator[str]:
+    broken = replayed["broken"]
+    if not broken and not replayed["passes"]:
+        return
+    words = f"{replayed['passes']:,} end as they say, {len(broken):,} do not"
+    yield f'<details class="fold"{" open" if broken else ""}>'
+    yield f"<summary>Traces that were kept: {words}</summary><ul>"
+    for name, why in broken.items():
+        yield f"<li>{text(name)}: {text(why)}</li>"
+    yield "</ul></details>"
 
 
 def _events(heading: str, rows: list[Json], *fields: str) -> Iterator[str]:

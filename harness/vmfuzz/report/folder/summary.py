@@ -23,6 +23,7 @@ def summary(document: Json, report: str) -> str:
         f"{_plain(verdict['words'])}. {_amounts(document)}".strip(),
         "",
         *_findings(document),
+        *_broken(document["replayed"]["broken"]),
         *_gaps(document),
         *_commands(document, report),
     ]
@@ -58,6 +59,15 @@ def _findings(document: Json) -> Iterator[str]:
     more = len(buckets) - _MOST + document["more_buckets"]
     if more > 0:
         yield f"... and {more:,} more.\n"
+
+
+def _broken(broken: dict[str, str]) -> Iterator[str]:
+    if not broken:
+        return
+    yield "Kept traces that do not end as they say:\n"
+    for name, why in list(broken.items())[:_GAPS]:
+        yield f"* {_code(name)}: {_plain(why)}"
+    yield ""
 
 
 def _gaps(document: Json) -> Iterator[str]:
