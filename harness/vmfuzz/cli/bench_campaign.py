@@ -19,9 +19,9 @@ from vmfuzz.cli.output import print_json, result_console
 @click.option("--out", type=FilePath(), help="Keep the campaign in this folder, a new one.")
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
 def campaign(limit: float, workers: int, seed: int, out: Path | None, as_json: bool) -> int:
-    """Run a campaign on the clean model; compare its last tenth with its first.
+    """Run a campaign on the clean model and its report; compare its last tenth with its first.
 
-    Exit code 1 if it took more than 5 s and 2 % longer than it was to take.
+    Exit code 1 if both took more than 5 s and 2 % longer than the campaign was to take.
 
     \b
     vmfuzz bench campaign --time 1h --workers 2
