@@ -45,5 +45,5 @@ def test_no_figures_of_a_campaign_that_cannot_run(tmp_path: Path) -> None:
     done = bench("--out", str(tmp_path / "file"))
 
     assert done.returncode == 2
-    assert "no figures: the campaign ended with exit code 2" in done.stderr
+    assert "no figures: vmfuzz fuzz ended with exit code 2" in done.stderr
     assert "internal error" not in done.stderr

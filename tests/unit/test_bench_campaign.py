@@ -56,4 +56,4 @@ def test_a_short_campaign_has_no_start_and_end(events: list[Event]) -> None:
 
     assert found == Measured(5.0, 5.5)
     assert "too short" in campaign_table(found).headings[0]
-    assert sentence(found) == "asked for 5 s, took 5.5 s (+0.5 s): in time"
+    assert sentence(found) == "asked for 5 s, took 5.5 s with its report (+0.5 s): in time"

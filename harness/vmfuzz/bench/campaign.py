@@ -50,7 +50,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A campaign that was asked to take `asked` seconds and took `took`.
+    """A campaign that was asked to take `asked` seconds and took `took`, report included.
 
     `start` and `end` are None when it was too short to have both.
     """
@@ -68,23 +68,27 @@ class Measured:
 
 
 def measure(seconds: float, workers: int, seed: int, out: Path) -> Measured:
-    """Run a campaign in the folder `out`. Its own lines go to stderr.
+    """Run a campaign in the folder `out`, then its report. Their own lines go to stderr.
 
     Errors: HarnessError when it does not end, VmfuzzError when it fails.
     """
-    command = [
-        sys.executable, "-m", "vmfuzz", "fuzz", "--time", f"{seconds:g}s", "--seed", str(seed),
-        "--workers", str(workers), "--stop-on", "never", "--out", str(out),
-    ]  # fmt: skip
     started = monotonic()
+    _run(
+        "fuzz", "--time", f"{seconds:g}s", "--seed", str(seed), "--workers", str(workers),
+        "--stop-on", "never", "--out", str(out), limit=seconds * 1.5 + _GRACE,
+    )  # fmt: skip
+    _run("report", str(out), limit=_GRACE)
+    return judged(seconds, monotonic() - started, read_log(out / EVENTS).events)
+
+
+def _run(name: str, *arguments: str, limit: float) -> None:
+    command = [sys.executable, "-m", "vmfuzz", name, *arguments]
     try:
-        done = subprocess.run(command, stdout=_STDERR, timeout=seconds * 1.5 + _GRACE, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise HarnessError(f"the campaign was still running after {error.timeout:g} s") from None
-    took = monotonic() - started
-    if done.returncode != 0:
-        raise VmfuzzError(f"no figures: the campaign ended with exit code {done.returncode}")
-    return judged(seconds, took, read_log(out / EVENTS).events)
+        code = subprocess.run(command, stdout=_STDERR, timeout=limit, check=False).returncode
+    except subprocess.TimeoutExpired:
+        raise HarnessError(f"vmfuzz {name} was still running after {limit:g} s") from None
+    if code != 0:
+        raise VmfuzzError(f"no figures: vmfuzz {name} ended with exit code {code}")
 
 
 def judged(asked: float, took: float, events: Sequence[Event]) -> Measured:
@@ -135,4 +139,5 @@ def sentence(found: Measured) -> str:
     """Say whether the campaign was in time."""
     over = found.took - found.asked
     verdict = "in time" if found.is_in_time else "TOO LATE"
-    return f"asked for {found.asked:g} s, took {found.took:.1f} s ({over:+.1f} s): {verdict}"
+    took = f"took {found.took:.1f} s with its report ({over:+.1f} s)"
+    return f"asked for {found.asked:g} s, {took}: {verdict}"
