@@ -418,6 +418,23 @@ def test_the_corpus_can_be_looked_at_gathered_and_thinned_out(
     assert json.loads(vmfuzz("corpus", "stats", "both", "--json").stdout) == stats
 
 
+def test_a_corpus_is_distilled_to_what_shows_as_much(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
+    vmfuzz(*WORKERS, "--steps", 3_000, "--out", "night")
+    stats = [json.loads(vmfuzz("corpus", "stats", "night", "--json").stdout)]
+    done = vmfuzz("corpus", "distill", "night", "--out", "seeds")
+    stats.append(json.loads(vmfuzz("corpus", "stats", "seeds", "--json").stdout))
+    again = vmfuzz("corpus", "distill", "night", "--out", "seeds")
+    before, after = stats
+
+    assert done.returncode == 0
+    assert f"they show {after['features']:,} features, {before['features']:,} before" in done.stdout
+    assert done.stdout.startswith(f"{after['traces']:,} of {before['traces']:,} traces, ")
+    assert after["features"] >= before["features"] > 500
+    assert after["ops"] < before["ops"] / 2
+    assert again.returncode == 2
+    assert "has traces already; choose another folder" in again.stderr
+
+
 def test_an_old_corpus_is_brought_to_its_names(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
     (tmp_path / "old" / "sub").mkdir(parents=True)
     text = "#vmfuzz-trace 1\nworld  frames=16\nf0=frame_from_unused( paddr=4096 )  => ok\n"

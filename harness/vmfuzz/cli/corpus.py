@@ -11,8 +11,9 @@ from vmfuzz.campaigns.check import features_of
 from vmfuzz.campaigns.corpus import Corpus
 from vmfuzz.campaigns.distill import keep_smallest
 from vmfuzz.campaigns.folder import CORPUS
+from vmfuzz.campaigns.shorten import cover, shortened
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import FilePath
+from vmfuzz.cli.options import FilePath, limit_option
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note, write
 from vmfuzz.engines.interface import Plan
@@ -163,6 +164,47 @@ def prune(folder: Path, dry_run: bool) -> int:
     amount = len(set().union(*features.values()))
     write(f"{amount:,} features; {len(kept):,} traces kept, {len(gone):,} {words}\n")
     return int(Exit.CLEAN if features else Exit.NOTHING)
+
+
+@command.command()
+@_corpus
+@click.option("--out", type=FilePath(), required=True, help="Folder of the new corpus.")
+@limit_option("1h", "Stop cutting traces down after so long; the rest stay as they are.")
+def distill(folder: Path, out: Path, limit: float) -> int:
+    """Make a corpus that shows as much with few traces, cut down to what each is for.
+
+    Traces that fail are left out.
+
+    \b
+    vmfuzz corpus distill night --out seeds --time 20m
+    """
+    from time import monotonic
+
+    until = monotonic() + limit
+    corpus, new = opened(folder), Corpus(out)
+    if new.names():
+        raise VmfuzzError(f"--out {shown(out)}: has traces already; choose another folder")
+    features, failing = _features(corpus)
+    shown_by = {name: frozenset(cells) for name, cells in features.items() if name not in failing}
+    traces = {name: corpus.load(name) for name in shown_by}
+    sizes = {name: len(trace.steps) + 1 for name, trace in traces.items()}
+    chosen = cover(sizes, shown_by)
+    now: set[int] = set()
+    kept = ops = 0
+    cut = shortened(
+        {name: traces[name] for name in chosen},
+        {name: shown_by[name] for name in chosen},
+        lambda: monotonic() < until,
+    )
+    for trace, cells in cut:
+        new.add(trace)
+        now |= cells
+        kept, ops = kept + 1, ops + len(trace.steps)
+    amount = len(frozenset[int]().union(*shown_by.values()))
+    before = sum(sizes.values()) - len(sizes)
+    write(f"{kept:,} of {len(traces):,} traces, {ops:,} of {before:,} ops;")
+    write(f" they show {len(now):,} features, {amount:,} before\n")
+    return int(Exit.CLEAN if kept else Exit.NOTHING)
 
 
 @command.command()
