@@ -30,6 +30,8 @@ class Fleet:
     def __init__(self, address: str, cpus: int, folder: Path) -> None:
         if address not in {LOCAL, AUTO}:
             _knock(address)
+        if address == LOCAL:
+            _lock(folder)
         import ray
 
         self.ray: Any = ray
@@ -45,11 +47,7 @@ class Fleet:
         self._load: dict[str, int] = {}
 
     def _start(self, cpus: int, folder: Path) -> None:
-        """Start a cluster that only this machine reaches, and only with a key of its own."""
-        key = folder / "key"
-        key.write_text(os.urandom(32).hex(), encoding="ascii")
-        key.chmod(0o600)
-        os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN_PATH"] = "token", str(key)
+        """Start a cluster that only this machine reaches."""
         from ray._private import services
 
         # Ray takes loopback for a mistake and listens on all interfaces instead.
@@ -151,6 +149,14 @@ def _probe() -> tuple[str, list[str]]:
     return about(), installed_engines()
 
 
+def _lock(folder: Path) -> None:
+    """Let a cluster of our own want a key that only we have. Requires: Ray is not imported yet."""
+    key = folder / "key"
+    key.touch(0o600)
+    key.write_text(os.urandom(32).hex(), encoding="ascii")
+    os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN_PATH"] = "token", str(key)
+
+
 def _knock(address: str) -> None:
     """See whether anybody listens, which Ray takes a minute to find out. Errors: VmfuzzError."""
     host, _, port = address.rpartition(":")
@@ -171,7 +177,8 @@ def _refusal(address: str, error: Exception) -> str:
     if "ersion mismatch" in text:
         words = " ".join(text.split())
         return f"the cluster at {address} has other versions: {shown(words)}"
-    return f"cannot use the cluster at {address}: {first_line(error)}"
+    what = "start one here" if address == LOCAL else f"use the one at {address}"
+    return f"cannot {what}: {first_line(error)}"
 
 
 def first_line(error: Exception) -> str:
