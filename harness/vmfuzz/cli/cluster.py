@@ -11,7 +11,7 @@ from vmfuzz.engines.interface import Plan
 from vmfuzz.engines.registry import EXHAUSTIVE
 from vmfuzz.errors import VmfuzzError
 
-LEAVING = 2.0  # seconds that leaving a cluster takes
+LEAVING = 3.0  # seconds that leaving a cluster takes
 
 
 @contextmanager
