@@ -38,6 +38,8 @@ def cluster_of(
         yield place, plan.clock() - started + LEAVING
     finally:
         place.close()
+        if place.is_lost:
+            note(f"cluster {options.cluster}: lost; what was found before is kept")
 
 
 def time_left(seconds: float | None, joining: float) -> float | None:

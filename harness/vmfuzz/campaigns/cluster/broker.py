@@ -25,6 +25,7 @@ from vmfuzz.errors import VmfuzzError
 
 BEGIN: Final = 20.0  # seconds in which a node must have started a worker
 SILENCE: Final = 10.0  # seconds without an answer after which a worker is lost
+ALIVE: Final = 1.0  # seconds between two signs of life of the broker itself
 _CLOSE: Final = 1.5  # seconds for the last words of a worker that is ended
 _POLL: Final = 0.05
 
@@ -53,8 +54,12 @@ class Broker:
 
     def run(self) -> None:
         """Go on until the driver says no more."""
+        told = 0.0
         while self._obey(0 if self.posts else _POLL):
             self._collect()
+            if monotonic() - told >= ALIVE:
+                told = monotonic()
+                self._tell(0, Frame("beat"))
         for key in list(self.posts):
             self._dismiss(key, is_lost=False)
 
@@ -110,7 +115,7 @@ class Broker:
         try:
             data: bytes = self.fleet.ray.get(answer)
         except Exception as error:  # Ray has many for one that is gone
-            self._lose(key, f"lost with its node: {first_line(error)}")
+            self._lose(key, f"lost with its node ({type(error).__name__})")
             return
         prefix = b"%d " % key
         for line in data[1:].split(b"\n") if len(data) > 1 else []:

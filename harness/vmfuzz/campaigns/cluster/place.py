@@ -11,7 +11,7 @@ from typing import Final
 
 from vmfuzz.campaigns.cluster import frames
 from vmfuzz.campaigns.cluster.about import about
-from vmfuzz.campaigns.cluster.child import Child
+from vmfuzz.campaigns.cluster.child import COMMAND, Child
 from vmfuzz.campaigns.cluster.frames import Frame
 from vmfuzz.campaigns.corpus import MAX_TEXT, Corpus
 from vmfuzz.campaigns.job import Job
@@ -22,6 +22,7 @@ from vmfuzz.trace_text import format_trace, parse
 
 LOCAL: Final = "local"
 JOIN: Final = 90.0  # seconds in which a cluster must have let us in
+SILENCE: Final = 10.0  # seconds without a sign of life after which the cluster is lost
 LAST_WORDS: Final = 3.0  # seconds for what a worker that is ended still has to say
 MAX_BROKERS: Final = 3  # of one campaign: a cluster that ends three of them is no good
 _GIVE_EVERY: Final = 1.0
@@ -80,9 +81,16 @@ class ClusterPlace:
     Requires: `join` before anything else, and `close` at the end.
     """
 
-    def __init__(self, address: str, workers: int, engines: list[str], scratch: Path) -> None:
+    def __init__(
+        self,
+        address: str,
+        workers: int,
+        engines: list[str],
+        scratch: Path,
+        command: tuple[str, ...] = COMMAND,
+    ) -> None:
         self.address, self.workers, self.engines = address, workers, engines
-        self.scratch = scratch
+        self.scratch, self.command = scratch, command
         self.nodes = self.cpus = 0
         self.received = 0  # bytes, of all lines
         self._folder: Path | None = None
@@ -91,6 +99,14 @@ class ClusterPlace:
         self._started = self._brokers = 0
         self._stored: list[str] = []  # names in the corpus, in the order they came
         self._given_at = 0.0
+        self._heard_at: float | None = None  # from the broker, once it has joined
+        self._why = ""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the cluster has ended, and did not let us in again."""
+        is_over = self._child is not None and self._child.is_over
+        return is_over and self._brokers >= MAX_BROKERS
 
     def join(self) -> None:
         """Join the cluster. Errors: VmfuzzError saying why that cannot be."""
@@ -102,6 +118,7 @@ class ClusterPlace:
                 frame = self._frame(line)
                 if frame.kind == "ready":
                     self.nodes, self.cpus = frame.nodes, frame.cpus
+                    self._heard_at = monotonic()
                     return
                 raise VmfuzzError(f"--cluster {self.address}: {frame.words}")
         if not child.is_over:
@@ -139,9 +156,13 @@ class ClusterPlace:
         else:
             for line in child.lines(seconds):
                 self._take(line)
+            if self._heard_at is not None and monotonic() - self._heard_at > SILENCE:
+                self._why = "it does not answer"  # Ray waits long for a head that is gone
+                child.kill()
         for remote in self._remotes.values():
             if remote.child.is_over and remote.ending is None:
-                remote.ending = Ending(f"lost with the cluster: {self._last_words()}", None)
+                why = self._why or self._last_words()
+                remote.ending = Ending(f"lost with the cluster: {why}", None)
 
     def forget(self, remote: Remote) -> None:
         """Take no more from a worker that has ended."""
@@ -160,6 +181,7 @@ class ClusterPlace:
 
     def _broker(self) -> Child:
         self._brokers += 1
+        self._heard_at, self._why = None, ""
         is_own = self.address == LOCAL
         if is_own and self._folder is None:
             folder = mkdtemp(prefix="vmfuzz-ray-")
@@ -167,7 +189,9 @@ class ClusterPlace:
                 shutil.rmtree(folder)
                 folder = mkdtemp(prefix="vmfuzz-ray-", dir="/tmp")
             self._folder = Path(folder)
-        child = self._child = Child(self.scratch / "broker.stderr", is_own=is_own)
+        child = self._child = Child(
+            self.scratch / "broker.stderr", is_own=is_own, command=self.command
+        )
         child.order(
             address=self.address,
             cpus=self.workers,
@@ -191,6 +215,11 @@ class ClusterPlace:
         """Give a line to whom it is about; one about nobody is of a worker that was ended."""
         self.received += len(line) + 1
         key, _, rest = line.partition(b" ")
+        if self._heard_at is not None:
+            self._heard_at = monotonic()
+        if key == b"0":
+            self._about_all(self._frame(line))
+            return
         remote = self._remotes.get(int(key)) if key.isdigit() and len(key) < 10 else None
         if remote is None:
             return
@@ -203,6 +232,12 @@ class ClusterPlace:
             self._about(remote, frames.decode(rest[2:]))
         except MessageError as error:
             remote.problem = str(error)
+
+    def _about_all(self, frame: Frame) -> None:
+        if frame.kind == "ready":
+            self._heard_at = monotonic()
+        elif frame.kind == "error":
+            self._why = frame.words
 
     def _about(self, remote: Remote, frame: Frame) -> None:
         if frame.kind == "beat":
