@@ -224,7 +224,7 @@ def test_nonsense_ends_the_worker_that_it_is_about(
 def test_lines_about_nobody_are_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = ["", "hello", "9 w x", "-1 w x", "99999999999999999999 w x", "1 w mine"]
+    lines = ["", "hello", "0 r nonsense", "9 w x", "-1 w x", "99999999999999999999 w x", "1 w mine"]
     place = place_of(tmp_path, monkeypatch, f"print({chr(10).join(lines)!r}, flush=True)")
 
     remote = listened(place, job(tmp_path))

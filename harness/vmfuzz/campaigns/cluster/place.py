@@ -92,7 +92,6 @@ class ClusterPlace:
         self.address, self.workers, self.engines = address, workers, engines
         self.scratch, self.command = scratch, command
         self.nodes = self.cpus = 0
-        self.received = 0  # bytes, of all lines
         self._folder: Path | None = None
         self._child: Child | None = None
         self._remotes: dict[int, Remote] = {}
@@ -213,12 +212,12 @@ class ClusterPlace:
 
     def _take(self, line: bytes) -> None:
         """Give a line to whom it is about; one about nobody is of a worker that was ended."""
-        self.received += len(line) + 1
         key, _, rest = line.partition(b" ")
         if self._heard_at is not None:
             self._heard_at = monotonic()
         if key == b"0":
-            self._about_all(self._frame(line))
+            with suppress(MessageError):
+                self._about_all(frames.decode(rest[2:]))
             return
         remote = self._remotes.get(int(key)) if key.isdigit() and len(key) < 10 else None
         if remote is None:

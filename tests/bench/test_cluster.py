@@ -1,0 +1,153 @@
+"""Workers in a Ray cluster against processes, and what crosses between driver and nodes.
+
+`pytest tests/bench/test_cluster.py --log-cli-level=INFO` shows the figures; skipped without Ray.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import mean, median
+
+import pytest
+
+from vmfuzz.campaigns.cluster.place import ClusterPlace
+from vmfuzz.campaigns.event_log import read_log
+from vmfuzz.campaigns.events import Progress
+from vmfuzz.campaigns.heartbeat import Beat
+from vmfuzz.campaigns.job import Job, plan_values
+from vmfuzz.campaigns.links import Limits
+from vmfuzz.campaigns.messages import Message
+from vmfuzz.campaigns.pool import Pool, Running
+from vmfuzz.engines.interface import Plan
+
+SECONDS = 30
+ROUNDS = 3
+TICK = 1.0 / os.sysconf("SC_CLK_TCK")
+WORKERS = 2
+
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed"),
+    pytest.mark.timeout(900),
+]
+
+
+def spent(folder: Path, seen: dict[str, float]) -> float:
+    """Return the processor time of all processes started below a folder, the ended included."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if f"TMPDIR={folder}".encode() not in (entry / "environ").read_bytes():
+                    continue
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            seen[entry.name] = TICK * (int(fields[11]) + int(fields[12]))
+    return sum(seen.values())
+
+
+def rates(folder: Path, *options: str) -> tuple[float, float]:
+    """Return steps per second of wall time and of processor time, from when both workers work."""
+    folder.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vmfuzz", "fuzz", "--workers", str(WORKERS), *options,
+         "--time", f"{SECONDS}s", "--out", "night"],
+        cwd=folder, env={**os.environ, "TMPDIR": str(folder)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    log, seen = folder / "night" / "events.jsonl", dict[str, float]()
+    samples: list[tuple[float, int, float]] = []
+    while process.poll() is None:
+        time.sleep(0.2)
+        events = read_log(log).events if log.exists() else []
+        progress = [event for event in events if isinstance(event, Progress)]
+        working = bool(progress) and sum(rate.steps > 0 for rate in progress[-1].workers) == WORKERS
+        if working and (not samples or samples[-1][0] != progress[-1].t):
+            samples.append((progress[-1].t, progress[-1].steps, spent(folder, seen)))
+    assert process.returncode == 0
+    first, last = samples[0], samples[-2]  # the last of all is after the workers' end
+    steps = last[1] - first[1]
+    return steps / (last[0] - first[0]), steps / (last[2] - first[2])
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < WORKERS, reason="one core")
+def test_a_cluster_wastes_little_against_processes(tmp_path: Path) -> None:
+    ratios: list[tuple[float, float]] = []
+    for number in range(ROUNDS):  # in turn, so that both see the same noise
+        here = rates(tmp_path / f"p{number}")
+        there = rates(tmp_path / f"c{number}", "--cluster", "local")
+        ratios.append((there[0] / here[0], there[1] / here[1]))
+        logging.info("processes: %.0f steps/s, %.0f per CPU second", *here)
+        logging.info("cluster: %.0f steps/s, %.0f per CPU second", *there)
+        logging.info("ratios: %.2f, %.2f", *ratios[-1])
+
+    assert max(median(wall for wall, _ in ratios), median(cpu for _, cpu in ratios)) >= 0.75
+
+
+class Weighed(ClusterPlace):
+    """A cluster whose lines are weighed."""
+
+    def __init__(self, scratch: Path) -> None:
+        super().__init__("local", WORKERS, ["swarm"], scratch)
+        self.sizes: dict[str, list[int]] = defaultdict(list)
+        self.given: list[int] = []
+
+    def _take(self, line: bytes) -> None:
+        _, _, kind = line.partition(b'{"kind":"')
+        self.sizes[kind.partition(b'"')[0].decode()].append(len(line))
+        super()._take(line)
+
+    def _next_for(self, *arguments: object) -> list[str]:
+        texts = super()._next_for(*arguments)  # type: ignore[arg-type]  # passed on as they are
+        self.given += [len(text) for text in texts]
+        return texts
+
+
+class Counting:
+    """A boss that counts."""
+
+    def __init__(self) -> None:
+        self.found = [0] * WORKERS
+        self.ended: list[str] = []
+
+    def heard(self, worker: Running, message: Message) -> None:
+        self.found[worker.number] += message.found is not None
+
+    def changed(self, worker: Running, what: str, reason: str, beat: Beat | None) -> None:
+        self.ended.append(f"{worker.number} {what}: {reason} {beat}")
+
+    def pulse(self) -> bool:
+        return True
+
+
+def test_what_crosses_is_small(tmp_path: Path) -> None:
+    place, boss = Weighed(tmp_path), Counting()
+    plan = plan_values(Plan(faults=("segment-clone-misses-last",)))
+    jobs = [
+        Job("engine", "swarm", {**plan, "rng_seed": n}, corpus=str(tmp_path / "corpus"), share=0.1)
+        for n in range(WORKERS)
+    ]
+    try:
+        place.join()
+        Pool(boss, place, Limits()).run(jobs, SECONDS)
+    finally:
+        place.close()
+
+    for kind, sizes in sorted(place.sizes.items()):
+        logging.info(
+            "%s: %d, %.1f per second, %.0f bytes on average, at most %d; %.1f KB per second",
+            *(kind, len(sizes), len(sizes) / SECONDS, mean(sizes), max(sizes)),
+            sum(sizes) / SECONDS / 1000,
+        )
+    logging.info("given: %d traces, %.0f bytes on average", len(place.given), mean(place.given))
+    assert boss.ended == []
+    assert all(boss.found)
+    assert place.sizes["stored"]
+    assert place.given
+    per_worker = sum(map(sum, place.sizes.values())) / SECONDS / WORKERS
+    assert per_worker < 1 << 20
