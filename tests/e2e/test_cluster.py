@@ -37,8 +37,7 @@ def nodes() -> Iterator[Nodes]:
     folder = Path(tempfile.mkdtemp(prefix="ray-"))  # short: sockets lie below it
     cluster = Nodes(folder)
     try:
-        cluster.start()
-        cluster.start()
+        cluster.start_all(2)
         yield cluster
     finally:
         cluster.close()
@@ -230,7 +229,7 @@ def refused(folder: Path, address: str, environment: dict[str, str] | None = Non
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 2
     assert output == ""
-    assert not (folder / "night").exists()
+    assert not events_of(folder / "night")
     (line,) = [line for line in errors.splitlines() if line.startswith("vmfuzz: ")]
     return line
 

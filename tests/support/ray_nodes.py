@@ -10,10 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 
 START = 90.0  # seconds; a node takes twelve on a busy machine
+ATTEMPTS = 3  # Ray gives a node that starts half a minute, which a very busy machine exceeds
 _SMALL = (
     *("--num-cpus=1", "--object-store-memory=80000000", "--block"),
     *("--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"),
 )
+
+
+class NodeFailed(Exception):
+    """A node that Ray could not start."""
 
 
 class Nodes:
@@ -38,6 +43,19 @@ class Nodes:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    def start_all(self, amount: int) -> None:
+        """Start so many nodes; one that Ray gives up is tried again."""
+        failures = 0
+        while len(self.processes) < amount:
+            try:
+                self.start()
+            except NodeFailed:
+                failures += 1
+                if failures == ATTEMPTS:
+                    raise
+                self.kill(-1)
+                self.processes.pop()
+
     def start(self) -> None:
         """Start a node, the head if it is the first, and wait until it is there."""
         if not self.processes:
@@ -58,8 +76,8 @@ class Nodes:
         self.processes.append(process)
         until = time.monotonic() + START
         while b"Ray runtime started" not in log.read_bytes():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
+            if process.poll() is not None or time.monotonic() > until:
+                raise NodeFailed(log.read_text())
             time.sleep(0.1)
 
     def kill(self, number: int) -> None:

@@ -176,8 +176,10 @@ def test_what_a_keeper_is_given_it_does_not_send_back(tmp_path: Path) -> None:
     outpost.give([CLEAN])
     given = outpost.corpus.names()
     _, said = heard(outpost)
+    outpost.give([CLEAN])
 
     assert given == [name_of(CLEAN)]
+    assert not outpost.scratch.exists()
     assert CLEAN not in [text for frame in said for text in frame.traces]
 
 

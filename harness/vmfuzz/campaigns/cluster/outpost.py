@@ -129,6 +129,7 @@ class Outpost:
         if self.worker is not None:
             ending = self.worker.end()
             beat, words = ending.beat, self.problem or ending.words
+        self.corpus = None  # nothing that is given from now on makes the folder again
         shutil.rmtree(self.scratch, ignore_errors=True)
         frame = b"r " + encode(Frame("gone", words=words, last=beat))
         return GONE + b"\n".join([*(said or []), frame])
