@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -42,6 +43,15 @@ def nodes() -> Iterator[Nodes]:
     finally:
         cluster.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def documented(part: str, **changed: object) -> list[str]:
+    """Return the arguments of a command of the page, some words of it replaced."""
+    page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
+    (line,) = re.findall(rf"^vmfuzz fuzz (.*{part}.*)", page, re.MULTILINE)
+    words = [str(changed.pop(f"_{word}", word)) for word in re.sub("[:.]6379", "", line).split()]
+    assert not changed, line
+    return words
 
 
 def started(
@@ -85,8 +95,8 @@ def test_the_loss_of_a_node_costs_neither_findings_nor_time(
 ) -> None:
     begun = time.monotonic()
     process = started(
-        tmp_path, "--cluster", nodes.address, "--workers", 2, "--time", "45s", "--stop-on", "never",
-        *PLANTED, "--out", "night", "--json", environment=nodes.environment,
+        tmp_path, *documented("HEAD", _HEAD=nodes.address, _64=2, _8h="45s"), *PLANTED, "--json",
+        environment=nodes.environment,
     )  # fmt: skip
     night = tmp_path / "night"
     wait_for(process, lambda: both_work(night))
@@ -219,6 +229,16 @@ def test_a_worker_that_dies_is_blamed_on_its_trace_and_replaced_and_ctrl_c_ends_
     assert campaign_of(output)["flaky"]
     assert "ACCT.3c/segment_clone" in campaign_of(output)["new"]
     assert nothing_is_left(tmp_path)
+
+
+def test_the_first_command_of_the_page_runs(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    process = started(tmp_path, *documented("local", _1m="40s"))
+    output, errors = process.communicate(timeout=120)
+
+    assert process.returncode == 0, errors
+    assert time.monotonic() - begun <= 40 + TOLERANCE
+    assert "clean: nothing found" in output
 
 
 def refused(folder: Path, address: str, environment: dict[str, str] | None = None) -> str:
