@@ -35,6 +35,7 @@ class Nodes:
         self.environment = {
             **{name: text for name, text in os.environ.items() if not name.startswith("RAY_")},
             "RAY_USAGE_STATS_ENABLED": "0",
+            "TMPDIR": str(folder),  # what is killed tidies up not
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(key),
         }

@@ -17,6 +17,7 @@ from vmfuzz.campaigns.cluster.child import environment
 from vmfuzz.campaigns.cluster.frames import Frame
 from vmfuzz.campaigns.cluster.outpost import GOING, GONE, Outpost
 from vmfuzz.campaigns.cluster.place import ClusterPlace
+from vmfuzz.campaigns.cluster.scratch import Scratch
 from vmfuzz.campaigns.corpus import Corpus, name_of
 from vmfuzz.campaigns.heartbeat import GENERATED, GIVEN, Beat
 from vmfuzz.campaigns.job import Job, plan_values
@@ -166,6 +167,22 @@ def test_a_keeper_of_other_code_starts_nothing(tmp_path: Path) -> None:
     assert b"the driver 0.0.1 (0123456789ab)" in answer
     assert outpost.worker is None
     assert not outpost.scratch.exists()
+
+
+def test_a_folder_lasts_as_long_as_its_owner(tmp_path: Path) -> None:
+    living, left, strange = Scratch("x-", tmp_path), tmp_path / "x-left", tmp_path / "x-strange"
+    for folder in (left, strange):
+        folder.mkdir()
+    (left / "lock").touch()
+    for lock in (left / "lock", living.path / "lock"):
+        os.utime(lock, (0, 0))
+
+    mine = Scratch("x-", tmp_path)
+
+    assert sorted(tmp_path.iterdir()) == sorted([living.path, mine.path, strange])
+    living.remove()
+    mine.remove()
+    assert list(tmp_path.iterdir()) == [strange]
 
 
 def test_what_a_keeper_is_given_it_does_not_send_back(tmp_path: Path) -> None:

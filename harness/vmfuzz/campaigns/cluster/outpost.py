@@ -7,15 +7,13 @@ its keeper to tell of it.
 """
 
 import os
-import shutil
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import Final
 
 from vmfuzz.campaigns.cluster.about import about
 from vmfuzz.campaigns.cluster.frames import Frame, batch, encode
+from vmfuzz.campaigns.cluster.scratch import Scratch
 from vmfuzz.campaigns.corpus import Corpus, name_of
 from vmfuzz.campaigns.job import Job
 from vmfuzz.campaigns.messages import MessageError
@@ -32,7 +30,8 @@ class Outpost:
     """Keeps one worker. Every answer is `GOING` or `GONE`, then lines as in `frames`, keyless."""
 
     def __init__(self, command: tuple[str, ...] = COMMAND) -> None:
-        self.scratch = Path(mkdtemp(prefix="vmfuzz-outpost-"))
+        self._folder = Scratch("vmfuzz-outpost-")
+        self.scratch = self._folder.path
         kept = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
         self.place = Processes(self.scratch, command, kept)
         self.worker: Process | None = None
@@ -130,6 +129,6 @@ class Outpost:
             ending = self.worker.end()
             beat, words = ending.beat, self.problem or ending.words
         self.corpus = None  # nothing that is given from now on makes the folder again
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        self._folder.remove()
         frame = b"r " + encode(Frame("gone", words=words, last=beat))
         return GONE + b"\n".join([*(said or []), frame])

@@ -1,11 +1,10 @@
 """A Ray cluster as a place for workers: what the pool of a campaign sees of it."""
 
-import shutil
 from collections import deque
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir
 from time import monotonic, sleep
 from typing import Final
 
@@ -13,6 +12,7 @@ from vmfuzz.campaigns.cluster import frames
 from vmfuzz.campaigns.cluster.about import about
 from vmfuzz.campaigns.cluster.child import COMMAND, Child
 from vmfuzz.campaigns.cluster.frames import Frame
+from vmfuzz.campaigns.cluster.scratch import Scratch
 from vmfuzz.campaigns.corpus import MAX_TEXT, Corpus
 from vmfuzz.campaigns.job import Job
 from vmfuzz.campaigns.links import Ending
@@ -27,7 +27,7 @@ LAST_WORDS: Final = 3.0  # seconds for what a worker that is ended still has to 
 MAX_BROKERS: Final = 3  # of one campaign: a cluster that ends three of them is no good
 _GIVE_EVERY: Final = 1.0
 _GIFT: Final = 256  # traces that a worker is given to begin with
-_LONGEST_FOLDER: Final = 40  # characters; Ray's sockets lie below, and their names have a limit
+_LONGEST_PARENT: Final = 20  # characters; Ray's sockets lie below, and their names have a limit
 
 
 class Remote:
@@ -92,7 +92,7 @@ class ClusterPlace:
         self.address, self.workers, self.engines = address, workers, engines
         self.scratch, self.command = scratch, command
         self.nodes = self.cpus = 0
-        self._folder: Path | None = None
+        self._folder: Scratch | None = None
         self._child: Child | None = None
         self._remotes: dict[int, Remote] = {}
         self._started = self._brokers = 0
@@ -173,8 +173,8 @@ class ClusterPlace:
             self._child.leave()
         if self._folder is not None:
             for _ in range(20):  # until those that wrote there have noticed that they are alone
-                shutil.rmtree(self._folder, ignore_errors=True)
-                if not self._folder.exists():
+                self._folder.remove()
+                if not self._folder.path.exists():
                     break
                 sleep(0.1)
 
@@ -183,11 +183,8 @@ class ClusterPlace:
         self._heard_at, self._why = None, ""
         is_own = self.address == LOCAL
         if is_own and self._folder is None:
-            folder = mkdtemp(prefix="vmfuzz-ray-")
-            if len(folder) > _LONGEST_FOLDER:
-                shutil.rmtree(folder)
-                folder = mkdtemp(prefix="vmfuzz-ray-", dir="/tmp")
-            self._folder = Path(folder)
+            is_long = len(gettempdir()) > _LONGEST_PARENT
+            self._folder = Scratch("vmfuzz-ray-", Path("/tmp") if is_long else None)
         child = self._child = Child(
             self.scratch / "broker.stderr", is_own=is_own, command=self.command
         )
@@ -195,7 +192,7 @@ class ClusterPlace:
             address=self.address,
             cpus=self.workers,
             engines=self.engines,
-            folder=str(self._folder or ""),
+            folder=str(self._folder.path) if self._folder is not None else "",
         )
         return child
 
