@@ -26,6 +26,7 @@ from vmfuzz.campaigns.pool import Pool, Running
 from vmfuzz.engines.interface import Plan
 
 SECONDS = 30
+JOINING = 20  # seconds more, because joining is part of the time
 ROUNDS = 3
 TICK = 1.0 / os.sysconf("SC_CLK_TCK")
 WORKERS = 2
@@ -51,14 +52,14 @@ def spent(folder: Path, seen: dict[str, float]) -> float:
     return sum(seen.values())
 
 
-def rates(folder: Path, *options: str) -> tuple[float, float]:
+def rates(folder: Path, seconds: int, *options: str) -> tuple[float, float]:
     """Return steps per second of wall time and of processor time, from when both workers work."""
     folder.mkdir()
     process = subprocess.Popen(
         [sys.executable, "-m", "vmfuzz", "fuzz", "--workers", str(WORKERS), *options,
-         "--time", f"{SECONDS}s", "--out", "night"],
+         "--time", f"{seconds}s", "--out", "night"],
         cwd=folder, env={**os.environ, "TMPDIR": str(folder)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     log, seen = folder / "night" / "events.jsonl", dict[str, float]()
     samples: list[tuple[float, int, float]] = []
@@ -69,7 +70,7 @@ def rates(folder: Path, *options: str) -> tuple[float, float]:
         working = bool(progress) and sum(rate.steps > 0 for rate in progress[-1].workers) == WORKERS
         if working and (not samples or samples[-1][0] != progress[-1].t):
             samples.append((progress[-1].t, progress[-1].steps, spent(folder, seen)))
-    assert process.returncode == 0
+    assert process.returncode == 0, process.communicate()
     first, last = samples[0], samples[-2]  # the last of all is after the workers' end
     steps = last[1] - first[1]
     return steps / (last[0] - first[0]), steps / (last[2] - first[2])
@@ -79,8 +80,8 @@ def rates(folder: Path, *options: str) -> tuple[float, float]:
 def test_a_cluster_wastes_little_against_processes(tmp_path: Path) -> None:
     ratios: list[tuple[float, float]] = []
     for number in range(ROUNDS):  # in turn, so that both see the same noise
-        here = rates(tmp_path / f"p{number}")
-        there = rates(tmp_path / f"c{number}", "--cluster", "local")
+        here = rates(tmp_path / f"p{number}", SECONDS)
+        there = rates(tmp_path / f"c{number}", SECONDS + JOINING, "--cluster", "local")
         ratios.append((there[0] / here[0], there[1] / here[1]))
         logging.info("processes: %.0f steps/s, %.0f per CPU second", *here)
         logging.info("cluster: %.0f steps/s, %.0f per CPU second", *there)

@@ -127,6 +127,7 @@ class Child:
                 self._unsent.clear()
             with suppress(OSError):
                 self.process.stdin.close()
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(LEAVE)
+            until = monotonic() + LEAVE
+            while not self.is_over and monotonic() < until:
+                self.lines(0.2)  # it may wait for somebody to hear it
         self.kill()
