@@ -52,42 +52,68 @@ def spent(folder: Path, seen: dict[str, float]) -> float:
     return sum(seen.values())
 
 
-def rates(folder: Path, seconds: int, *options: str) -> tuple[float, float]:
-    """Return steps per second of wall time and of processor time, from when both workers work."""
-    folder.mkdir()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "vmfuzz", "fuzz", "--workers", str(WORKERS), *options,
-         "--time", f"{seconds}s", "--out", "night"],
-        cwd=folder, env={**os.environ, "TMPDIR": str(folder)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    log, seen = folder / "night" / "events.jsonl", dict[str, float]()
-    samples: list[tuple[float, int, float]] = []
-    while process.poll() is None:
-        time.sleep(0.2)
+class Campaign:
+    """A campaign of two workers that is watched while it runs."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        folder.mkdir()
+        self.folder, self._seen = folder, dict[str, float]()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "vmfuzz", "fuzz", "--workers", str(WORKERS), *options,
+             "--time", f"{SECONDS + JOINING}s", "--out", "night"],
+            cwd=folder, env={**os.environ, "TMPDIR": str(folder)},
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def sample(self) -> tuple[float, int, float] | None:
+        """Return campaign time, steps and processor time once all workers work, else None."""
+        log = self.folder / "night" / "events.jsonl"
         events = read_log(log).events if log.exists() else []
         progress = [event for event in events if isinstance(event, Progress)]
-        working = bool(progress) and sum(rate.steps > 0 for rate in progress[-1].workers) == WORKERS
-        if working and (not samples or samples[-1][0] != progress[-1].t):
-            samples.append((progress[-1].t, progress[-1].steps, spent(folder, seen)))
-    assert process.returncode == 0, process.communicate()
-    first, last = samples[0], samples[-2]  # the last of all is after the workers' end
-    steps = last[1] - first[1]
-    return steps / (last[0] - first[0]), steps / (last[2] - first[2])
+        cost = spent(self.folder, self._seen)
+        if not progress or sum(rate.steps > 0 for rate in progress[-1].workers) < WORKERS:
+            return None
+        return progress[-1].t, progress[-1].steps, cost
+
+
+def rates(folder: Path) -> list[tuple[float, float]]:
+    """Run processes and a cluster side by side, so that both see the same noise.
+
+    Return steps per second of wall time and of processor time of each, while both work.
+    """
+    folder.mkdir()
+    runs = [Campaign(folder / "c", "--cluster", "local")]
+    while runs[0].process.poll() is None and runs[0].sample() is None:
+        time.sleep(0.5)
+    runs.append(Campaign(folder / "p"))
+    samples: list[list[tuple[float, int, float]]] = []
+    while all(run.process.poll() is None for run in runs):
+        found = [run.sample() for run in runs]
+        samples.append([each for each in found if each is not None])
+        time.sleep(1.0)
+    for run in runs:
+        _, errors = run.process.communicate()
+        assert run.process.returncode == 0, errors
+    both = [each for each in samples if len(each) == 2][:-2]  # until workers are ended
+    result = []
+    for first, last in zip(both[0], both[-1], strict=True):
+        steps = last[1] - first[1]
+        result.append((steps / (last[0] - first[0]), steps / (last[2] - first[2])))
+    return result
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < WORKERS, reason="one core")
 def test_a_cluster_wastes_little_against_processes(tmp_path: Path) -> None:
+    """Per second of processor time, all of Ray's included: they share the cores."""
     ratios: list[tuple[float, float]] = []
-    for number in range(ROUNDS):  # in turn, so that both see the same noise
-        here = rates(tmp_path / f"p{number}", SECONDS)
-        there = rates(tmp_path / f"c{number}", SECONDS + JOINING, "--cluster", "local")
+    for number in range(ROUNDS):
+        there, here = rates(tmp_path / str(number))
         ratios.append((there[0] / here[0], there[1] / here[1]))
         logging.info("processes: %.0f steps/s, %.0f per CPU second", *here)
         logging.info("cluster: %.0f steps/s, %.0f per CPU second", *there)
         logging.info("ratios: %.2f, %.2f", *ratios[-1])
 
-    assert max(median(wall for wall, _ in ratios), median(cpu for _, cpu in ratios)) >= 0.75
+    assert median(cpu for _, cpu in ratios) >= 0.75
 
 
 class Weighed(ClusterPlace):
