@@ -104,7 +104,10 @@ def rates(folder: Path) -> list[tuple[float, float]]:
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < WORKERS, reason="one core")
 def test_a_cluster_wastes_little_against_processes(tmp_path: Path) -> None:
-    """Per second of processor time, all of Ray's included: they share the cores."""
+    """Per second of processor time, too, all of Ray's included: that hardly grows with the steps,
+
+    so that it shows most where other programs leave the workers little.
+    """
     ratios: list[tuple[float, float]] = []
     for number in range(ROUNDS):
         there, here = rates(tmp_path / str(number))
@@ -113,7 +116,8 @@ def test_a_cluster_wastes_little_against_processes(tmp_path: Path) -> None:
         logging.info("cluster: %.0f steps/s, %.0f per CPU second", *there)
         logging.info("ratios: %.2f, %.2f", *ratios[-1])
 
-    assert median(cpu for _, cpu in ratios) >= 0.75
+    assert median(wall for wall, _ in ratios) >= 0.75
+    assert median(cpu for _, cpu in ratios) >= 0.6
 
 
 class Weighed(ClusterPlace):
