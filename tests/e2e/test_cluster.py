@@ -1,6 +1,7 @@
 """Campaigns in a real Ray cluster: of two nodes on this machine, of which one is lost."""
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -93,7 +94,7 @@ def campaign_of(stdout: str) -> dict[str, Any]:
 def test_the_loss_of_a_node_costs_neither_findings_nor_time(
     nodes: Nodes, tmp_path: Path, lost: int
 ) -> None:
-    begun = time.monotonic()
+    begun, began = time.monotonic(), time.time()
     process = started(
         tmp_path, *documented("HEAD", _HEAD=nodes.address, _64=2, _8h="45s"), *PLANTED, "--json",
         environment=nodes.environment,
@@ -102,7 +103,7 @@ def test_the_loss_of_a_node_costs_neither_findings_nor_time(
     wait_for(process, lambda: both_work(night))
     before = {e.signature for e in events_of(night) if isinstance(e, FindingSeen)}
     nodes.kill(lost)
-    killed = time.monotonic()
+    killed, joined = time.time(), (night / "meta.json").stat().st_mtime
     output, errors = process.communicate(timeout=120)
     spent = time.monotonic() - begun
 
@@ -111,11 +112,15 @@ def test_the_loss_of_a_node_costs_neither_findings_nor_time(
     assert before <= set(document["new"])
     for signature in document["new"]:
         load(night / signature.replace("/", "--") / "min.trace")
-    assert spent <= 45 + TOLERANCE, (spent, killed - begun)
+    assert spent <= 45 + TOLERANCE, (spent, killed - began)
     log = read_log(night / "events.jsonl")
     assert (log.bad, log.unknown, log.is_truncated) == (0, {}, False)
     workers = [event for event in log.events if isinstance(event, Worker)]
     assert "died" in {event.what for event in workers}
+    logging.info("joined after %.1f s", joined - began)
+    for event in workers:
+        after = event.t - (killed - joined)
+        logging.info("%.1f s after the kill: worker %d %s", after, event.worker, event.what)
     assert isinstance(log.events[-1], End)
     assert errors.splitlines()[0].startswith("vmfuzz: cluster 127.0.0.1:")
     assert "Traceback" not in errors
@@ -233,11 +238,11 @@ def test_a_worker_that_dies_is_blamed_on_its_trace_and_replaced_and_ctrl_c_ends_
 
 def test_the_first_command_of_the_page_runs(tmp_path: Path) -> None:
     begun = time.monotonic()
-    process = started(tmp_path, *documented("local", _1m="40s"))
+    process = started(tmp_path, *documented("local", _1m="75s"))
     output, errors = process.communicate(timeout=120)
 
     assert process.returncode == 0, errors
-    assert time.monotonic() - begun <= 40 + TOLERANCE
+    assert time.monotonic() - begun <= 75 + TOLERANCE
     assert "clean: nothing found" in output
 
 

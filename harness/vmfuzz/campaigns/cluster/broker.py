@@ -26,7 +26,7 @@ from vmfuzz.errors import VmfuzzError
 BEGIN: Final = 20.0  # seconds in which a node must have started a worker
 SILENCE: Final = 10.0  # seconds without an answer after which a worker is lost
 ALIVE: Final = 1.0  # seconds between two signs of life of the broker itself
-_CLOSE: Final = 1.5  # seconds for the last words of a worker that is ended
+_CLOSE: Final = 1.0  # seconds for the last words of a worker that is ended
 _POLL: Final = 0.05
 
 

@@ -15,7 +15,7 @@ from vmfuzz.campaigns.messages import MAX_LINE
 from vmfuzz.errors import HarnessError
 
 COMMAND: Final = (sys.executable, "-m", "vmfuzz.campaigns.cluster.broker")
-LEAVE: Final = 5.0  # seconds in which the broker must have left the cluster
+LEAVE: Final = 3.0  # seconds in which the broker must have left the cluster
 _MAX_UNSENT: Final = 64 << 20
 # What says where a cluster is and how it lets one in; other settings of Ray's are not for us.
 _KEPT: Final = ("RAY_ADDRESS", "RAY_TMPDIR", "RAY_AUTH_", "RAY_USE_TLS", "RAY_TLS_")

@@ -23,7 +23,7 @@ from vmfuzz.trace_text import format_trace, parse
 LOCAL: Final = "local"
 JOIN: Final = 90.0  # seconds in which a cluster must have let us in
 SILENCE: Final = 10.0  # seconds without a sign of life after which the cluster is lost
-LAST_WORDS: Final = 3.0  # seconds for what a worker that is ended still has to say
+LAST_WORDS: Final = 2.0  # seconds for what a worker that is ended still has to say
 MAX_BROKERS: Final = 3  # of one campaign: a cluster that ends three of them is no good
 _GIVE_EVERY: Final = 1.0
 _GIFT: Final = 256  # traces that a worker is given to begin with
