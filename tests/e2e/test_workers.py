@@ -14,8 +14,9 @@ from vmfuzz.campaigns.event_log import read_log
 from vmfuzz.campaigns.events import Event, FindingSeen, Replayed, Stage, Worker
 from vmfuzz.campaigns.folder import CampaignFolder
 from vmfuzz.campaigns.known import Entry, Known
+from vmfuzz.campaigns.links import Limits
 from vmfuzz.campaigns.night import Asked, Night
-from vmfuzz.campaigns.pool import COMMAND, Limits
+from vmfuzz.campaigns.processes import COMMAND
 from vmfuzz.campaigns.recorder import Recorder
 from vmfuzz.cli.campaign_options import FailOn
 from vmfuzz.cli.exits import Exit

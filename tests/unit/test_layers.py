@@ -22,6 +22,7 @@ IMPORTERS = {
     "click": ("cli/",),
     "rich_click": ("cli/",),
     "rich": ("cli/", "report/"),
+    "ray": ("campaigns/cluster/fleet.py",),
 }
 AGENTS = ("sut/agent.py", "sut/channel.py")  # time limits of a live system
 DRIVERS = ("engines/", "audit/", "bench/", "mutants/", "cli/", "campaign.py", "campaigns/")

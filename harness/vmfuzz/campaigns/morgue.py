@@ -9,7 +9,8 @@ from typing import Final
 
 from vmfuzz.campaigns.desk import Desk
 from vmfuzz.campaigns.heartbeat import Beat
-from vmfuzz.campaigns.pool import Limits, Running
+from vmfuzz.campaigns.links import Limits
+from vmfuzz.campaigns.pool import Running
 from vmfuzz.campaigns.recovery import Recovery
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.trace_file import load

@@ -4,6 +4,7 @@ Every stage has a share of the time; what one leaves over the next ones get. The
 things: what a worker runs follows from its seed, and from what others have stored.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +18,11 @@ from vmfuzz.campaigns.folder import CORPUS
 from vmfuzz.campaigns.heartbeat import Beat
 from vmfuzz.campaigns.in_process import resident
 from vmfuzz.campaigns.job import Job, plan_values, search_file, seed_of
+from vmfuzz.campaigns.links import Limits, Place
 from vmfuzz.campaigns.messages import Message
 from vmfuzz.campaigns.morgue import Morgue
-from vmfuzz.campaigns.pool import COMMAND, GRACE, Limits, Pool, Running
+from vmfuzz.campaigns.pool import GRACE, Pool, Running
+from vmfuzz.campaigns.processes import COMMAND, Processes
 from vmfuzz.campaigns.stored import StoredTraces
 from vmfuzz.crashes import buckets
 from vmfuzz.engines.interface import Plan
@@ -65,15 +68,22 @@ class Watch(Protocol):
 
 
 class Night:
-    """Runs a campaign. `interrupt` is called by whoever sees a Ctrl-C."""
+    """Runs a campaign. `interrupt` is called by whoever sees a Ctrl-C.
 
-    def __init__(self, asked: Asked, desk: Desk, scratch: Path, watch: Watch) -> None:
+    Engines run in `cluster`, if there is one. Stored traces are files of this machine, so that
+    they are run by processes of it.
+    """
+
+    def __init__(
+        self, asked: Asked, desk: Desk, scratch: Path, watch: Watch, cluster: Place | None = None
+    ) -> None:
         self.asked, self.desk, self.watch = asked, desk, watch
         self.recorder, self.folder = desk.recorder, desk.folder
         self.corpus = Corpus(self.folder.path / CORPUS)
         self.census = Census(progress=desk.campaign.progress)
         self.morgue = Morgue(desk, scratch, asked.limits, asked.command)
-        self.pool = Pool(self, scratch, asked.limits, asked.command)
+        self.processes = Pool(self, Processes(scratch, asked.command), asked.limits)
+        self.pool = Pool(self, cluster, asked.limits) if cluster is not None else self.processes
         self.stage = ""
         self.is_interrupted = False
         self.gave_up = False
@@ -97,7 +107,7 @@ class Night:
             self._staged("distill", self._distill)
         finally:
             self.morgue.close()
-            self.pool.close()
+            self.processes.place.close()
             self.count()
 
     def left(self) -> float:
@@ -113,12 +123,15 @@ class Night:
 
     def check(self, paths: list[str], seconds: float | None) -> bool:
         """Run stored traces, shared out over the workers; return whether all were run."""
-        shares = [paths[n :: self.asked.workers] for n in range(self.asked.workers)]
+        workers = self.asked.workers
+        if self.pool is not self.processes:
+            workers = min(workers, len(os.sched_getaffinity(0)))
+        shares = [paths[n::workers] for n in range(workers)]
         plan = plan_values(self.asked.plan)
         jobs = [Job("check", "replay", plan, paths=share) for share in shares if share]
         before = self.census.traces
         if jobs:
-            self.pool.run(jobs, seconds)
+            self.processes.run(jobs, seconds)
         return self.census.traces - before >= len(paths)
 
     def _engines(self) -> str:
@@ -226,7 +239,7 @@ class Night:
         self.watch(self)
         if self.recorder.is_due():
             self.count()
-            running = list(self.pool.workers.values())
+            running = [*self.pool.workers.values()] or [*self.processes.workers.values()]
             self.recorder.tick(
                 corpus=len(self.corpus),
                 buckets=len(buckets(self.folder.path)),

@@ -1,38 +1,21 @@
 """The workers of a campaign: started, listened to, watched, ended; a dead one is replaced."""
 
-import os
-import selectors
-import signal
-import subprocess
-import sys
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final, Protocol
 
-from vmfuzz.campaigns.heartbeat import NOTHING, Beat, Heartbeat
-from vmfuzz.campaigns.in_process import resident_of
+from vmfuzz.campaigns.heartbeat import NOTHING, Beat
 from vmfuzz.campaigns.job import Job, seed_of
-from vmfuzz.campaigns.messages import MAX_LINE, Message, MessageError, decode
+from vmfuzz.campaigns.links import Ending, Limits, Link, Place
+from vmfuzz.campaigns.messages import Message, MessageError, decode
 from vmfuzz.errors import HarnessError
 
-COMMAND: Final = (sys.executable, "-m", "vmfuzz.campaigns.worker")
 GRACE: Final = 2.0  # seconds in which a worker that is told to stop must have stopped
 START: Final = 30.0  # seconds until a worker must have begun with its first trace
 MAX_RESTARTS: Final = 50  # of one worker in one stage
 _HOPELESS: Final = 3  # deaths in a row before a first trace: there is no point in another
 _POLL: Final = 0.1
 _LOOK_EVERY: Final = 0.5  # seconds between two looks at a worker's memory
-_END_OF_STDERR: Final = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a worker may use. Units: seconds for one trace, bytes of memory."""
-
-    trace_seconds: float = 20.0
-    memory: int = 2 << 30
 
 
 class Boss(Protocol):
@@ -53,13 +36,15 @@ class Boss(Protocol):
 
 @dataclass(slots=True)
 class Running:
-    """A worker, from its start to its end. Amounts are those of this process alone."""
+    """A worker, from its start to its end. Amounts are those of this process alone.
+
+    `serial` tells it from all others of its pool.
+    """
 
     number: int
     job: Job
-    process: "subprocess.Popen[bytes]"
-    heartbeat: Heartbeat
-    stderr: Path
+    link: Link
+    serial: int
     steps: int = 0
     traces: int = 0
     stored: int = 0
@@ -67,29 +52,19 @@ class Running:
     beat: int = 0
     beaten: float = 0.0
     looked: float = 0.0
-    buffer: bytearray = field(default_factory=bytearray)
     last: Beat | None = None
     is_done: bool = False
     reason: tuple[str, str] = ("died", "")
     restarts: int = 0
     barren: int = 0
 
-    @property
-    def pipe(self) -> int:
-        """The descriptor that its messages come from."""
-        assert self.process.stdout is not None
-        return self.process.stdout.fileno()
-
 
 class Pool:
-    """Runs jobs side by side, one worker each. `scratch` is a folder of its own."""
+    """Runs jobs side by side, one worker each, in a place that is given back by its owner."""
 
-    def __init__(
-        self, boss: Boss, scratch: Path, limits: Limits, command: tuple[str, ...] = COMMAND
-    ) -> None:
-        self.boss, self.scratch, self.limits, self.command = boss, scratch, limits, command
+    def __init__(self, boss: Boss, place: Place, limits: Limits) -> None:
+        self.boss, self.place, self.limits = boss, place, limits
         self.workers: dict[int, Running] = {}
-        self._selector = selectors.DefaultSelector()
         self._started = 0
         self._until: float | None = None
 
@@ -107,6 +82,8 @@ class Pool:
                 self._watch()
             self._stop()
         finally:
+            for worker in self.workers.values():
+                worker.link.kill()
             for worker in list(self.workers.values()):
                 self._end(worker)
 
@@ -115,53 +92,26 @@ class Pool:
 
     def _start(self, number: int, job: Job, restarts: int = 0, barren: int = 0) -> None:
         self._started += 1
-        heart = self.scratch / f"heart.{self._started}"
-        stderr = self.scratch / f"stderr.{self._started}"
-        job = replace(job, heartbeat=str(heart), memory=self.limits.memory)
-        heartbeat = Heartbeat(heart)
-        try:
-            with stderr.open("wb") as errors:
-                process = subprocess.Popen(
-                    self.command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=errors,
-                    start_new_session=True,  # Ctrl-C is ours to handle
-                    env={**os.environ, "TMPDIR": str(self.scratch)},  # a killed one tidies up not
-                )
-        except OSError as error:
-            raise HarnessError(f"cannot start a worker: {error.strerror or error}") from None
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):  # it died at once: that is seen when it is waited for
-            process.stdin.write(job.encode())
-            process.stdin.close()
-        worker = Running(number, job, process, heartbeat, stderr, restarts=restarts, barren=barren)
+        job = replace(job, memory=self.limits.memory)
+        link = self.place.start(job)
+        worker = Running(number, job, link, self._started, restarts=restarts, barren=barren)
         worker.beaten = worker.looked = monotonic()
-        os.set_blocking(worker.pipe, False)
-        self._selector.register(worker.pipe, selectors.EVENT_READ, worker)
         self.workers[number] = worker
 
     def _listen(self, seconds: float) -> None:
-        for key, _ in self._selector.select(seconds):
-            self._read(key.data)
+        speaking = set(map(id, self.place.wait(seconds)))
+        for worker in [w for w in self.workers.values() if id(w.link) in speaking]:
+            self._read(worker)
 
     def _read(self, worker: Running) -> None:
         """Take what a worker has said; one that is at an end, or talks nonsense, is ended."""
         try:
-            data = os.read(worker.pipe, 1 << 20)
-        except BlockingIOError:
-            return
-        if not data:
-            self._gone(worker)
-            return
-        worker.buffer += data
-        *lines, rest = worker.buffer.split(b"\n")
-        worker.buffer = rest
-        try:
-            if len(rest) > MAX_LINE:
-                raise MessageError("a message without end")
+            lines = worker.link.lines()
+            if lines is None:
+                self._gone(worker)
+                return
             for line in lines:
-                self._hear(worker, decode(bytes(line)))
+                self._hear(worker, decode(line))
         except MessageError as error:
             worker.reason = ("failed", f"it said what no worker says: {error}")
             self._gone(worker)
@@ -184,11 +134,11 @@ class Pool:
     def _watch(self) -> None:
         now = monotonic()
         for worker in list(self.workers.values()):
-            count = worker.heartbeat.read().count
+            count = worker.link.count
             if count != worker.beat:
                 worker.beat, worker.beaten = count, now
             if now - worker.looked >= _LOOK_EVERY:
-                worker.looked, worker.rss = now, resident_of(worker.process.pid)
+                worker.looked, worker.rss = now, worker.link.rss
             patience = self.limits.trace_seconds if worker.beat else START
             if now - worker.beaten > max(patience, self.limits.trace_seconds):
                 worker.reason = ("hung", f"no end after {patience:g} s")
@@ -199,13 +149,13 @@ class Pool:
 
     def _gone(self, worker: Running) -> None:
         """End a worker and see why; replace it, if it had not done its job."""
-        beat = worker.last = worker.heartbeat.read()
-        code = self._end(worker)
+        ending = self._end(worker)
+        beat = worker.last = ending.beat or Beat(0, 0, NOTHING)
         if worker.is_done:
             return
         what, reason = worker.reason
         if what == "died":
-            reason = _ending(code, worker.stderr)
+            reason = ending.words
         if worker.job.mode == "check" and beat.count and beat.number < len(worker.job.paths):
             reason = f"{reason}, at {worker.job.paths[beat.number]}"
         runs = beat.kind != NOTHING and worker.job.mode == "engine"
@@ -220,7 +170,11 @@ class Pool:
         job = self._rest(worker)
         if job is None:
             return
-        self._start(worker.number, job, worker.restarts + 1, barren)
+        try:
+            self._start(worker.number, job, worker.restarts + 1, barren)
+        except HarnessError as error:
+            self.boss.changed(worker, "given up", str(error), None)
+            return
         self.boss.changed(self.workers[worker.number], "restarted", "", None)
 
     def _rest(self, worker: Running) -> Job | None:
@@ -244,44 +198,14 @@ class Pool:
     def _stop(self) -> None:
         """Ask the workers to stop, and hear what they still have to say; then end them."""
         for worker in self.workers.values():
-            with suppress(ProcessLookupError):
-                worker.process.send_signal(signal.SIGTERM)
+            worker.link.ask_to_stop()
             worker.is_done = True  # whatever becomes of it now, it needs no other
         limit = monotonic() + GRACE
         while self.workers and monotonic() < limit:
             self._listen(_POLL)
 
-    def _end(self, worker: Running) -> int:
-        """End a worker with all it started; return its exit code."""
-        with suppress(KeyError, ValueError):
-            self._selector.unregister(worker.pipe)
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(worker.process.pid, signal.SIGKILL)
-        code = worker.process.wait()
-        if worker.process.stdout is not None:
-            worker.process.stdout.close()
-        worker.heartbeat.close()
-        Path(worker.job.heartbeat).unlink(missing_ok=True)
+    def _end(self, worker: Running) -> Ending:
+        """End a worker with all it started."""
+        ending = worker.link.end()
         self.workers.pop(worker.number, None)
-        return code
-
-    def close(self) -> None:
-        """Give back what the pool holds."""
-        self._selector.close()
-
-
-def _ending(code: int, stderr: Path) -> str:
-    """Say how a process ended, with the end of what it wrote to stderr."""
-    words = f"exit code {code}" if code >= 0 else _signal_name(-code)
-    with suppress(OSError), stderr.open("rb") as file:
-        file.seek(max(0, stderr.stat().st_size - _END_OF_STDERR))
-        last = file.read().decode("utf-8", "replace").strip().splitlines()
-        words += f": {last[-1]}" if last else ""
-    return words
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+        return ending

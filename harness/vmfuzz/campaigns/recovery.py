@@ -10,7 +10,9 @@ from time import monotonic
 
 from vmfuzz.campaigns.heartbeat import Beat
 from vmfuzz.campaigns.job import OUT_OF_MEMORY
-from vmfuzz.campaigns.pool import COMMAND, START, Limits, Running
+from vmfuzz.campaigns.links import Limits
+from vmfuzz.campaigns.pool import START, Running
+from vmfuzz.campaigns.processes import COMMAND
 
 
 class Recovery:
@@ -25,7 +27,7 @@ class Recovery:
         command: tuple[str, ...] = COMMAND,
     ) -> None:
         self.worker, self.limits = worker, limits
-        self.path = scratch / f"{Path(worker.job.heartbeat).name}.trace"
+        self.path = scratch / f"worker.{worker.serial}.trace"
         values = {
             "kind": beat.kind,
             "number": beat.number,

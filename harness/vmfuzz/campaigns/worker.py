@@ -4,7 +4,6 @@ It answers with JSON lines on stdout. What goes wrong with one trace ends the wo
 campaign: the driver knows from the heartbeat which trace that was, and starts another worker.
 """
 
-import ctypes
 import gc
 import json
 import os
@@ -23,6 +22,7 @@ from vmfuzz.campaigns.heartbeat import Heartbeat
 from vmfuzz.campaigns.job import OUT_OF_MEMORY, Job, plan_from
 from vmfuzz.campaigns.messages import encode_found
 from vmfuzz.campaigns.news import NewsMap
+from vmfuzz.campaigns.processes import die_with_parent
 from vmfuzz.campaigns.recover import recover
 from vmfuzz.campaigns.shard import ShardEngine
 from vmfuzz.engines.interface import Engine, Found, Progress
@@ -31,7 +31,6 @@ from vmfuzz.engines.registry import engine
 REPORTS: Final = 3  # findings of one signature that are sent; the rest are the same again
 _EVERY: Final = 0.5  # seconds between two reports
 _GC_THRESHOLD: Final = 20_000
-_PR_SET_PDEATHSIG: Final = 1
 _FAILED: Final = 70
 
 
@@ -114,7 +113,7 @@ class Stopped(Exception):
 
 def main() -> None:
     """Do the job and leave. Effect: nothing is run on the way out."""
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the driver
     job = Job.decode(sys.stdin.buffer.readline())
     pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -171,12 +170,6 @@ def _engine(job: Job, reporter: Reporter, pulse: Heartbeat, stop: Stop) -> Engin
     shard = ShardEngine(corpus, reporter.news, pulse, job.share, stop)
     reporter.stored = lambda: shard.stored
     return shard
-
-
-def _die_with_parent() -> None:
-    """Ask the system to end this process with its driver, however that ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 if __name__ == "__main__":

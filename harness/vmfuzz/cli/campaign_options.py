@@ -1,6 +1,7 @@
 """The options of a campaign that is kept, of several workers, or both."""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -10,14 +11,15 @@ from typing import Any, Literal
 import rich_click as click
 
 from vmfuzz.campaigns.known import is_date
-from vmfuzz.campaigns.pool import Limits
+from vmfuzz.campaigns.links import Limits
 from vmfuzz.cli.exhaustive import BARE
 from vmfuzz.cli.options import Duration, FilePath
 from vmfuzz.cli.output import today as today_here
-from vmfuzz.errors import VmfuzzError
+from vmfuzz.errors import VmfuzzError, did_you_mean, shown
 
 FailOn = Literal["any", "new"]
 MAX_WORKERS = 256
+_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,13 @@ class CampaignOptions:
     today: str = ""
     fail_on: FailOn = "any"
     limits: Limits = Limits()  # noqa: RUF009  # frozen
+    cluster: str | None = None
 
     @property
     def needs_workers(self) -> bool:
         """Whether this is more than one process without a memory can do."""
-        return bool(self.workers > 1 or self.is_resumed or self.replay or self.share or self.known)
+        wanted = self.is_resumed or self.replay or self.share or self.known or self.cluster
+        return bool(self.workers > 1 or wanted)
 
 
 class Workers(click.ParamType[int]):
@@ -54,6 +58,23 @@ class Workers(click.ParamType[int]):
         return int(text)
 
 
+class Address(click.ParamType[str]):
+    """Where a Ray cluster is."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Return the address. Errors: usage error for what is none."""
+        text = str(value)
+        known = ("auto", "local")
+        host, _, port = text.rpartition(":")
+        is_port = port.isdecimal() and port.isascii() and 0 < int(port[:6]) < 1 << 16
+        if text not in known and not (_HOST.fullmatch(host) and is_port):
+            allowed = "allowed are auto, local, and HOST:PORT such as 10.0.0.1:6379"
+            self.fail(f"{shown(text[:60])!r}{did_you_mean(text, known)}: {allowed}", param, ctx)
+        return text
+
+
 _OPTIONS = (
     click.option(
         "--workers",
@@ -62,6 +83,13 @@ _OPTIONS = (
         show_default=True,
         metavar="N|auto",
         help="Processes side by side; auto: one per core.",
+    ),
+    click.option(
+        "--cluster",
+        type=Address(),
+        metavar="ADDRESS",
+        help="Run the workers in a Ray cluster: HOST:PORT, auto for the one that this machine"
+        " belongs to, local to start one here.",
     ),
     click.option(
         "--replay",
@@ -117,6 +145,7 @@ def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_campaign(
         *args: Any,
         workers: int,
+        cluster: str | None,
         replay: tuple[Path, ...],
         share: float,
         known: Path | None,
@@ -141,6 +170,7 @@ def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
             today or today_here(),
             fail_on,
             Limits(trace_time, memory << 20),
+            cluster,
         )
         file = None if resume == BARE else resume
         return command(*args, campaign=options, resume=file, **others)

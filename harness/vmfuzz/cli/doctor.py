@@ -23,7 +23,7 @@ from vmstore.sources import VARIABLE, is_compiled
 _PLANTED = "segment-clone-misses-last"
 _FEW = 500
 _NEEDED = ("hypothesis", "rich", "rich-click", "pytest", "coverage")
-_OPTIONAL = ("atheris",)
+_OPTIONAL = {"atheris": "atheris", "ray": "cluster"}  # and the extra that has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,8 @@ def _packages() -> list[Look]:
             found.append(Look(name, "ok", version(name)))
         except PackageNotFoundError:
             optional = name in _OPTIONAL
-            hint = f"pip install 'vmfuzz[{name}]' (optional)" if optional else f"pip install {name}"
+            extra = f"pip install 'vmfuzz[{_OPTIONAL.get(name)}]' (optional)"
+            hint = extra if optional else f"pip install {name}"
             found.append(Look(name, "missing" if optional else "FAIL", hint))
     return found
 

@@ -20,6 +20,7 @@ from vmfuzz.campaigns.known import Known, read_known
 from vmfuzz.campaigns.night import Asked, Night
 from vmfuzz.campaigns.recorder import Recorder
 from vmfuzz.cli.campaign_options import CampaignOptions, FailOn
+from vmfuzz.cli.cluster import cluster_of, time_left
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.fuzz import as_document, show
 from vmfuzz.cli.output import print_json
@@ -77,10 +78,13 @@ def run_night(
         known = read_known(options.known, options.today)
         for signature in known.expired:
             note(f"{shown(options.known)}: {shown(signature)} has expired, so it counts again")
-    with TemporaryDirectory(prefix="vmfuzz-workers-") as scratch:
+    with (
+        TemporaryDirectory(prefix="vmfuzz-workers-") as scratch,
+        cluster_of(plan, engines, options, Path(scratch)) as (cluster, joining),
+    ):
         path = out if out is not None else Path(scratch, "campaign")
         with CampaignFolder(path) as folder:
-            seconds = _seconds(plan, options, folder)
+            seconds = time_left(_seconds(plan, options, folder), joining)
             desk = _desk(plan, engines, options, folder, known, settings)
             asked = Asked(
                 plan,
@@ -92,7 +96,9 @@ def run_night(
                 options.limits,
                 options.replay,
             )
-            result = run_to_end(Night(asked, desk, Path(scratch), Panel()), options.fail_on)
+            result = run_to_end(
+                Night(asked, desk, Path(scratch), Panel(), cluster), options.fail_on
+            )
         if out is None:
             for stored in desk.campaign.findings.values():
                 stored.path = None

@@ -1,0 +1,1 @@
+"""Workers of a campaign on the nodes of a Ray cluster."""
