@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from vmfuzz.campaigns.events import Event, encode
+from vmfuzz.campaigns.event_lines import encode
+from vmfuzz.campaigns.events import Event
 from vmfuzz.crashes import bucket_name
 
 CLONE = """#vmfuzz-trace 1

@@ -9,24 +9,26 @@ from typing import Any
 import pytest
 
 from vmfuzz.campaigns import event_log
-from vmfuzz.campaigns.event_log import EventLog, Log, read_log
-from vmfuzz.campaigns.events import (
+from vmfuzz.campaigns.event_lines import (
     MAX_ITEMS,
     MAX_TEXT,
+    EventError,
+    UnknownKind,
+    decode,
+    encode,
+)
+from vmfuzz.campaigns.event_log import EventLog, Log, read_log
+from vmfuzz.campaigns.events import (
     End,
     Event,
-    EventError,
     FindingSeen,
     Progress,
     Replayed,
     Stage,
     Start,
     Tally,
-    UnknownKind,
     Worker,
     WorkerRate,
-    decode,
-    encode,
 )
 from vmfuzz.errors import VmfuzzError
 

@@ -6,15 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from vmfuzz.campaigns.event_lines import EventError, UnknownKind, decode, encode
 from vmfuzz.campaigns.events import (
     Event,
-    EventError,
     Progress,
     Tally,
-    UnknownKind,
     Worker,
-    decode,
-    encode,
 )
 from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.input_file import open_input

@@ -1,22 +1,20 @@
 """`vmfuzz corpus`: look at, gather and thin out the traces that campaigns keep."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import rich_click as click
 from rich.table import Table
 
-from vmfuzz.campaigns.check import features_of
 from vmfuzz.campaigns.corpus import Corpus
 from vmfuzz.campaigns.distill import keep_smallest
-from vmfuzz.campaigns.folder import CORPUS
-from vmfuzz.campaigns.shorten import cover, shortened
+from vmfuzz.cli.corpora import features_in, opened, traces_of
+from vmfuzz.cli.corpus_distill import distill
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import FilePath, limit_option
+from vmfuzz.cli.options import FilePath
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note, write
-from vmfuzz.engines.interface import Plan
 from vmfuzz.errors import VmfuzzError, did_you_mean, shown
 from vmfuzz.input_file import files_below
 from vmfuzz.trace import Step, Trace
@@ -40,23 +38,7 @@ def command() -> None:
     """
 
 
-def opened(folder: Path, *, is_new: bool = False) -> Corpus:
-    """Return the corpus of a campaign's folder, or the folder as one. Errors: VmfuzzError."""
-    path = folder / CORPUS
-    if not path.is_dir():
-        path = folder
-    if not path.is_dir() and not is_new:
-        raise VmfuzzError(f"{shown(folder)}: no such folder")
-    return Corpus(path)
-
-
-def traces_of(corpus: Corpus) -> Iterator[tuple[str, Trace]]:
-    """Yield names and traces, sorted; a damaged one is remarked upon and left out."""
-    for name in corpus.names():
-        try:
-            yield name, corpus.load(name)
-        except VmfuzzError as error:
-            note(str(error))
+command.add_command(distill)
 
 
 def identity(name: str) -> str:
@@ -153,7 +135,7 @@ def prune(folder: Path, dry_run: bool) -> int:
     vmfuzz corpus prune night --dry-run
     """
     corpus = opened(folder)
-    features, failing = _features(corpus)
+    features, failing = features_in(corpus)
     sizes = {name: (corpus.path / name).stat().st_size for name in features}
     kept = keep_smallest(sizes, features) | failing
     gone = sorted(features.keys() - kept)
@@ -168,47 +150,6 @@ def prune(folder: Path, dry_run: bool) -> int:
 
 @command.command()
 @_corpus
-@click.option("--out", type=FilePath(), required=True, help="Folder of the new corpus.")
-@limit_option("1h", "Stop cutting traces down after so long; the rest stay as they are.")
-def distill(folder: Path, out: Path, limit: float) -> int:
-    """Make a corpus that shows as much with few traces, cut down to what each is for.
-
-    Traces that fail are left out.
-
-    \b
-    vmfuzz corpus distill night --out seeds --time 20m
-    """
-    from time import monotonic
-
-    until = monotonic() + limit
-    corpus, new = opened(folder), Corpus(out)
-    if new.names():
-        raise VmfuzzError(f"--out {shown(out)}: has traces already; choose another folder")
-    features, failing = _features(corpus)
-    shown_by = {name: frozenset(cells) for name, cells in features.items() if name not in failing}
-    traces = {name: corpus.load(name) for name in shown_by}
-    sizes = {name: len(trace.steps) + 1 for name, trace in traces.items()}
-    chosen = cover(sizes, shown_by)
-    now: set[int] = set()
-    kept = ops = 0
-    cut = shortened(
-        {name: traces[name] for name in chosen},
-        {name: shown_by[name] for name in chosen},
-        lambda: monotonic() < until,
-    )
-    for trace, cells in cut:
-        new.add(trace)
-        now |= cells
-        kept, ops = kept + 1, ops + len(trace.steps)
-    amount = len(frozenset[int]().union(*shown_by.values()))
-    before = sum(sizes.values()) - len(sizes)
-    write(f"{kept:,} of {len(traces):,} traces, {ops:,} of {before:,} ops;")
-    write(f" they show {len(now):,} features, {amount:,} before\n")
-    return int(Exit.CLEAN if kept else Exit.NOTHING)
-
-
-@command.command()
-@_corpus
 @_json
 def stats(folder: Path, as_json: bool) -> int:
     """Show what the traces amount to: ops, features, and the ops that none of them has.
@@ -217,7 +158,7 @@ def stats(folder: Path, as_json: bool) -> int:
     vmfuzz corpus stats night
     """
     corpus = opened(folder)
-    features, failing = _features(corpus)
+    features, failing = features_in(corpus)
     ops: dict[str, int] = {}
     size = 0
     for name, trace in traces_of(corpus):
@@ -253,7 +194,7 @@ def diff(folder: Path, other: Path, as_json: bool) -> int:
     \b
     vmfuzz corpus diff last-night night
     """
-    (left, _), (right, _) = (_features(opened(path)) for path in (folder, other))
+    (left, _), (right, _) = (features_in(opened(path)) for path in (folder, other))
     shown_left, shown_right = (set().union(*side.values()) for side in (left, right))
     gone, come = (
         sorted(map(identity, names)) for names in (left.keys() - right, right.keys() - left)
@@ -300,17 +241,6 @@ def migrate(folder: Path) -> int:
             moved += 1
     write(f"{moved:,} moved\n")
     return _count(len(corpus), "trace")
-
-
-def _features(corpus: Corpus) -> tuple[dict[str, list[int]], set[str]]:
-    """Return the features of each trace, and the names of those that end in a finding."""
-    features: dict[str, list[int]] = {}
-    failing: set[str] = set()
-    for name, trace in traces_of(corpus):
-        features[name], result = features_of(trace, Plan())
-        if result.finding is not None:
-            failing.add(name)
-    return features, failing
 
 
 def _files(path: Path) -> list[Path]:
