@@ -7,7 +7,7 @@ import rich_click as click
 from rich.table import Table
 
 from vmfuzz.campaign import Campaign, StopOn, run_campaign, store_missing
-from vmfuzz.cli.campaign_options import CampaignOptions, campaign_options
+from vmfuzz.cli.campaign_options import CampaignOptions, FailOn, campaign_options
 from vmfuzz.cli.exhaustive import exhaustive_options, needs_engine
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.gaps import gap_lines, gaps
@@ -126,17 +126,25 @@ def command(
     check_engines(names, feedback, is_live=sut is not None)
     if out is not None:
         check_folder(out)
-    if campaign.needs_workers:
+    if campaign.needs_workers(is_live=sut is not None):
         from vmfuzz.cli.night import run_and_show
 
         return run_and_show(plan, names, campaign, out, stop_on, sut=sut, as_json=as_json)
     with live_system(sut, sut_seconds, faults=plan.faults, settings=(world, pinned)) as live:
-        return _run(replace(plan, live=live), names, stop_on, out, as_json=as_json)
+        return _run(replace(plan, live=live), names, campaign, stop_on, out, as_json=as_json)
 
 
-def _run(plan: Plan, names: list[str], stop_on: StopOn, out: Path | None, *, as_json: bool) -> int:
+def _run(
+    plan: Plan,
+    names: list[str],
+    options: CampaignOptions,
+    stop_on: StopOn,
+    out: Path | None,
+    *,
+    as_json: bool,
+) -> int:
     campaign = Campaign()
-    watch = Watch(campaign, plan, names, out)
+    watch = Watch(campaign, plan, names, out, options.read_known())
     code: Exit | None = None
     broken: Exception | None = None
     try:
@@ -160,7 +168,7 @@ def _run(plan: Plan, names: list[str], stop_on: StopOn, out: Path | None, *, as_
     watch.line.close()
     if out is not None:
         store_missing(campaign, plan, out)
-    code = code or exit_code(campaign)
+    code = code or exit_code(campaign, options.fail_on)
     watch.close(code, last_lines(campaign, plan, out, code)[0])
     if as_json:
         print_json(as_document(campaign, plan, code))
@@ -171,9 +179,10 @@ def _run(plan: Plan, names: list[str], stop_on: StopOn, out: Path | None, *, as_
     return int(code)
 
 
-def exit_code(campaign: Campaign) -> Exit:
+def exit_code(campaign: Campaign, fail_on: FailOn) -> Exit:
     """Return what the campaign amounts to."""
-    if campaign.findings:
+    counting = (s for s in campaign.findings.values() if s.reason is None)
+    if any(stored.is_new or fail_on == "any" for stored in counting):
         return Exit.FINDING
     is_partial = any(not claim.is_complete for claim in claims(campaign))
     return Exit.INCONCLUSIVE if campaign.unreproducible or is_partial else Exit.CLEAN
@@ -277,6 +286,8 @@ def last_lines(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> 
         return [f"inconclusive: {campaign.unreproducible} findings did not replay"]
     if code is Exit.HARNESS:
         return [f"ended by an internal error; {signatures} found so far"]
+    if code is Exit.CLEAN and campaign.findings:
+        return [f"clean: nothing new ({amount} known)"]
     if code is Exit.CLEAN:
         if plan.live is not None:
             return [f"clean: every answer of {shown(plan.live.name)} was the predicted one"]
