@@ -79,14 +79,17 @@ class Runner:
                     key: filled(str(value), scope) for key, value in step.get("with", {}).items()
                 }
                 done = self._action(step["uses"], options, scratch)
+            if "id" in step:
+                scope[f"steps.{step['id']}.outcome"] = "success" if done else "failure"
             if not done:
                 result.failed.append(name)
         return result
 
     def _is_due(self, part: dict[str, Any], scope: dict[str, Any], result: Result) -> bool:
         condition = str(part.get("if", "success()")).removeprefix("${{").removesuffix("}}")
-        here = {**scope, "always()": True, "success()": not result.failed}
-        return bool(value_of(condition, here)) and ("always()" in condition or not result.failed)
+        here = {**scope, "always()": True, "cancelled()": False, "success()": not result.failed}
+        says_when = any(word in condition for word in ("always()", "cancelled()"))
+        return bool(value_of(condition, here)) and (says_when or not result.failed)
 
     def _script(self, script: str, folder: Path, declared: dict[str, str], result: Result) -> bool:
         files = {
