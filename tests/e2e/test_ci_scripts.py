@@ -105,10 +105,8 @@ class Night:
     def run(self, path: str, job: str, **matrix: Any) -> Result:
         return self.runner.run((self.repository / path).read_text(), job, **matrix)
 
-    def night(
-        self, run: int, shards: int = 1, inputs: dict[str, str] | None = None
-    ) -> list[Result]:
-        """Run the nightly jobs of some shards, and then the one that files issues."""
+    def night(self, run: int, inputs: dict[str, str] | None = None) -> tuple[Result, Result]:
+        """Run the nightly job of a shard, and then the one that files issues."""
         self.runner.context["github.run_id"] = run
         self.set_inputs(inputs or {})
         return self.run(NIGHTLY, "fuzz", shard=0), self.run(NIGHTLY, "issues")

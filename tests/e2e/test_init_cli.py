@@ -1,7 +1,9 @@
 """`vmfuzz init` as a user meets it: what it writes, what it leaves, what it refuses."""
 
 import json
+import shlex
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 Vmfuzz = Callable[..., subprocess.CompletedProcess[str]]
+AGENT = Path(__file__).parents[2] / "docs" / "examples" / "python-agent" / "agent.py"
 WORKFLOWS = (".github/workflows/vmfuzz-nightly.yml", ".github/workflows/vmfuzz.yml")
 FILES = (*WORKFLOWS, "known.toml", "pyproject.toml", "tests/traces/README.md")
 
@@ -210,9 +213,9 @@ def test_known_findings_and_old_ones_let_one_process_pass(
     vmfuzz: Vmfuzz, tmp_path: Path, is_live: bool
 ) -> None:
     """Without workers, too, `--fail-on new` and, of a live system, `--known` decide."""
-    fault = ("--fault", "inc-ref-temp-handle")
-    live = ("--sut", "vmfuzz agent --fault inc-ref-temp-handle") if is_live else fault
-    run = ("fuzz", "--steps", 4000, "--seed", 1, "--stop-on", "never", *live, "--json")
+    live = ("--sut", shlex.join([sys.executable, str(AGENT), "--bug"]))
+    system = live if is_live else ("--fault", "inc-ref-temp-handle")
+    run = ("fuzz", "--steps", 6000, "--seed", 1, "--stop-on", "never", *system, "--json")
     first = vmfuzz(*run, "--out", "out", "--fail-on", "new")
     again = vmfuzz(*run, "--out", "out", "--fail-on", "new")
     strict = vmfuzz(*run, "--out", "out")
