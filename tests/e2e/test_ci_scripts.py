@@ -19,8 +19,8 @@ from workflow_runner import Result, Runner, read_workflow
 
 Vmfuzz = Callable[..., subprocess.CompletedProcess[str]]
 AGENT = Path(__file__).parents[2] / "docs" / "examples" / "python-agent" / "agent.py"
-FAULT = "inc-ref-temp-handle"
-ENOUGH = "8000"  # steps to find it
+FAULT = "teardown-keeps-storage"  # found within a thousand steps
+ENOUGH = "4000"  # steps to find a bug
 INPUTS = ("minutes", "profile", "seed", "drill")
 CHECK, NIGHTLY = (".github/workflows/vmfuzz.yml", ".github/workflows/vmfuzz-nightly.yml")
 PYTHON = """\
@@ -138,7 +138,11 @@ def model(tmp_path: Path, vmfuzz: Vmfuzz) -> Night:
 
 
 def agent(tmp_path: Path, vmfuzz: Vmfuzz, *options: str) -> Night:
-    words = [sys.executable, str(AGENT), *options]
+    """Return a repository whose agent's `--bug` is a clone that is not counted, the first one."""
+    text = AGENT.read_text()
+    assert "self.counts[page] == 3" in text
+    (tmp_path / "agent.py").write_text(text.replace("counts[page] == 3", "counts[page] == 1"))
+    words = [sys.executable, str(tmp_path / "agent.py"), *options]
     return Night(tmp_path, vmfuzz, "--sut", " ".join(words))
 
 
@@ -168,11 +172,11 @@ def test_a_finding_turns_the_night_red_and_is_filed(model: Night) -> None:
 
     assert (first.failed, issues.failed) == (["Verdict"], [])
     assert "::error::vmfuzz fuzz ended with '1'" in first.log
-    assert "ACCT.3c/segment_" in first.summary
     titles = [issue["title"] for issue in model.issues]
     assert 1 <= len(titles) <= 5
     assert len(set(titles)) == len(titles)
     assert all(title.startswith("vmfuzz: ") for title in titles)
+    assert titles[0].removeprefix("vmfuzz: ").replace("--", "/") in first.summary
     assert model.issues[0]["body"].endswith("Found by https://hub/me/kernel/actions/runs/1\n")
     sarif = model.runner.root / "artifacts" / "vmfuzz-0" / "vmfuzz-report" / "report.sarif"
     assert json.loads(sarif.read_text())["runs"][0]["results"]
@@ -200,7 +204,8 @@ def test_a_drill_is_green_when_the_planted_bug_is_found_and_tries_the_tracker(mo
 
     assert (fuzz.failed, issues.failed) == ([], []), fuzz.log
     assert f"the drill is passed: {FAULT} was planted" in fuzz.log
-    assert {issue["title"].split(" ACCT")[0] for issue in model.issues} == {"drill: vmfuzz:"}
+    assert model.issues
+    assert all(issue["title"].startswith("drill: vmfuzz: ") for issue in model.issues)
     assert not (model.runner.root / "cache").exists()
 
 
@@ -282,9 +287,8 @@ def test_a_push_that_breaks_a_trace_and_finds_something_is_red_for_both(
     tmp_path: Path, vmfuzz: Vmfuzz
 ) -> None:
     night = agent(tmp_path, vmfuzz, "--bug")
-    night.runner.environment["STEPS"] = ENOUGH
-    clones = "".join(f"f{number} = frame_clone(frame=f0)\n" for number in range(1, 5))
-    keep_trace(night, f"#vmfuzz-trace 1\nworld\nf0 = frame_from_unused(paddr=0x0)\n{clones}")
+    clone = "f0 = frame_from_unused(paddr=0x0)\nf1 = frame_clone(frame=f0)\n"
+    keep_trace(night, f"#vmfuzz-trace 1\nworld\n{clone}")
     result = night.run(CHECK, "check")
 
     assert result.failed == ["Replay the regression traces", "Smoke"]
@@ -310,7 +314,6 @@ def test_a_bug_is_red_and_filed_once_however_often_it_is_found(
     tmp_path: Path, vmfuzz: Vmfuzz
 ) -> None:
     night = agent(tmp_path, vmfuzz, "--bug")
-    night.runner.environment["STEPS"] = ENOUGH
     found, _ = night.night(run=3)
     again, nothing = night.night(run=4)
     for cache in (tmp_path / "cache").iterdir():
