@@ -18,7 +18,7 @@ StopOn = Literal["first", "new", "never"]
 class Stored:
     """One signature that the run found: first as it was, minimized, how often, and where it is.
 
-    `problem` says why it could not be stored.
+    `problem` says why it could not be stored, `reason` why it is let pass.
     """
 
     found: Found
@@ -27,6 +27,7 @@ class Stored:
     path: Path | None = None
     problem: str = ""
     is_new: bool = True
+    reason: str | None = None
 
 
 @dataclass(slots=True)

@@ -20,4 +20,5 @@ def test_the_wheel_holds_exactly_the_two_packages(tmp_path: Path) -> None:
     assert packages == {"vmfuzz", "vmstore"}
     assert {"vmfuzz/py.typed", "vmstore/py.typed"} <= set(names)
     assert "vmfuzz/report/assets/explorer.js" in names
+    assert "vmfuzz/scaffold/templates/vmfuzz-nightly.yml" in names
     assert any(n.endswith(".dist-info/licenses/LICENSE") for n in names)

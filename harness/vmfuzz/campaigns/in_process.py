@@ -54,7 +54,8 @@ class Keeper:
         """Write down a signature that was met for the first time."""
         status = "new" if stored.is_new else "known"
         path = self.folder.relative(stored.path) if stored.path is not None else ""
-        self.recorder.finding(partial(finding_event, stored=stored, status=status, path=path))
+        event = partial(finding_event, stored=stored, status=status, path=path)
+        self.recorder.finding(partial(event, reason=stored.reason or ""))
 
     def close(self, code: int, verdict: str) -> str:
         """Write the end and let the folder go; return why something could not be written."""

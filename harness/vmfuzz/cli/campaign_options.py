@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 import rich_click as click
 
-from vmfuzz.campaigns.known import is_date
+from vmfuzz.campaigns.known import Known, is_date, read_known
 from vmfuzz.campaigns.links import Limits
 from vmfuzz.cli.exhaustive import BARE
 from vmfuzz.cli.options import Duration, FilePath
 from vmfuzz.cli.output import today as today_here
+from vmfuzz.cli.streams import note
 from vmfuzz.errors import VmfuzzError, did_you_mean, shown
 
 FailOn = Literal["any", "new"]
@@ -36,11 +37,23 @@ class CampaignOptions:
     limits: Limits = Limits()  # noqa: RUF009  # frozen
     cluster: str | None = None
 
-    @property
-    def needs_workers(self) -> bool:
-        """Whether this is more than one process without a memory can do."""
-        wanted = self.is_resumed or self.replay or self.share or self.known or self.cluster
+    def needs_workers(self, *, is_live: bool) -> bool:
+        """Return whether this is more than one process without a memory can do.
+
+        A live system has one process only, which reads `known` itself.
+        """
+        is_judged = self.known is not None and not is_live
+        wanted = self.is_resumed or self.replay or self.share or is_judged or self.cluster
         return bool(self.workers > 1 or wanted)
+
+    def read_known(self) -> Known:
+        """Return what `known` lets pass today. Errors: VmfuzzError. Effect: remarks on old ones."""
+        if self.known is None:
+            return Known(today=self.today)
+        known = read_known(self.known, self.today)
+        for signature in known.expired:
+            note(f"{shown(self.known)}: {shown(signature)} has expired, so it counts again")
+        return known
 
 
 class Workers(click.ParamType[int]):

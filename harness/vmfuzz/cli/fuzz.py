@@ -23,15 +23,16 @@ from vmfuzz.cli.options import (
 )
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.settings import ConfiguredCommand, config_options
+from vmfuzz.cli.verdict import claims, exit_code, last_lines
 from vmfuzz.cli.watch import Watch
 from vmfuzz.crashes import check_folder
 from vmfuzz.engines.interface import DEFAULT_FEEDBACK, FEEDBACKS, Feedback, Plan
 from vmfuzz.engines.registry import EVERY_ENGINE, EXHAUSTIVE, check_engines
-from vmfuzz.errors import HarnessError, VmfuzzError, shown
+from vmfuzz.errors import HarnessError, VmfuzzError
 from vmfuzz.exhaustive.alphabet import chosen_ops
-from vmfuzz.exhaustive.scope import Claim, Scope
+from vmfuzz.exhaustive.scope import Scope
 from vmfuzz.oracle import CHECKS, parse_checks
-from vmfuzz.report.block import finding_block, replay_command
+from vmfuzz.report.block import finding_block
 from vmfuzz.trace_text import format_trace
 from vmstore.ops import GENERATED
 
@@ -126,17 +127,25 @@ def command(
     check_engines(names, feedback, is_live=sut is not None)
     if out is not None:
         check_folder(out)
-    if campaign.needs_workers:
+    if campaign.needs_workers(is_live=sut is not None):
         from vmfuzz.cli.night import run_and_show
 
         return run_and_show(plan, names, campaign, out, stop_on, sut=sut, as_json=as_json)
     with live_system(sut, sut_seconds, faults=plan.faults, settings=(world, pinned)) as live:
-        return _run(replace(plan, live=live), names, stop_on, out, as_json=as_json)
+        return _run(replace(plan, live=live), names, campaign, stop_on, out, as_json=as_json)
 
 
-def _run(plan: Plan, names: list[str], stop_on: StopOn, out: Path | None, *, as_json: bool) -> int:
+def _run(
+    plan: Plan,
+    names: list[str],
+    options: CampaignOptions,
+    stop_on: StopOn,
+    out: Path | None,
+    *,
+    as_json: bool,
+) -> int:
     campaign = Campaign()
-    watch = Watch(campaign, plan, names, out)
+    watch = Watch(campaign, plan, names, out, options.read_known())
     code: Exit | None = None
     broken: Exception | None = None
     try:
@@ -160,7 +169,7 @@ def _run(plan: Plan, names: list[str], stop_on: StopOn, out: Path | None, *, as_
     watch.line.close()
     if out is not None:
         store_missing(campaign, plan, out)
-    code = code or exit_code(campaign)
+    code = code or exit_code(campaign, options.fail_on)
     watch.close(code, last_lines(campaign, plan, out, code)[0])
     if as_json:
         print_json(as_document(campaign, plan, code))
@@ -169,19 +178,6 @@ def _run(plan: Plan, names: list[str], stop_on: StopOn, out: Path | None, *, as_
     if broken is not None:
         raise broken
     return int(code)
-
-
-def exit_code(campaign: Campaign) -> Exit:
-    """Return what the campaign amounts to."""
-    if campaign.findings:
-        return Exit.FINDING
-    is_partial = any(not claim.is_complete for claim in claims(campaign))
-    return Exit.INCONCLUSIVE if campaign.unreproducible or is_partial else Exit.CLEAN
-
-
-def claims(campaign: Campaign) -> list[Claim]:
-    """Return what the engines that search have shown."""
-    return [p.claim for p in campaign.progress.values() if p.claim is not None]
 
 
 def as_document(campaign: Campaign, plan: Plan, code: Exit) -> dict[str, object]:
@@ -262,33 +258,3 @@ def show(
             console.print(line, markup=False, soft_wrap=True)
     for line in ending or last_lines(campaign, plan, out, code):
         console.print(line, markup=False, soft_wrap=True)
-
-
-def last_lines(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> list[str]:
-    """Return verdict, where the findings are, and the next command."""
-    amount = len(campaign.findings)
-    signatures = f"{amount} {'signature' if amount == 1 else 'signatures'}"
-    if code is Exit.INTERRUPTED:
-        return [f"interrupted; {signatures} found so far"]
-    shortfall = [claim.verdict for claim in claims(campaign) if not claim.is_complete]
-    if code is Exit.INCONCLUSIVE and shortfall and not campaign.unreproducible:
-        return [f"inconclusive: stopped before depth {plan.scope.depth}; {shortfall[0]}: clean"]
-    if code is Exit.INCONCLUSIVE:
-        return [f"inconclusive: {campaign.unreproducible} findings did not replay"]
-    if code is Exit.HARNESS:
-        return [f"ended by an internal error; {signatures} found so far"]
-    if code is Exit.CLEAN:
-        if plan.live is not None:
-            return [f"clean: every answer of {shown(plan.live.name)} was the predicted one"]
-        checks = ", ".join(name for name in CHECKS if name in plan.checks)
-        shown_clean = [f"{claim.verdict}: clean" for claim in claims(campaign)]
-        return [*shown_clean, f"clean: nothing found (checked {checks} after every step)"]
-    first = next(iter(campaign.findings.values()))
-    verdict = f"FOUND {signatures}"
-    problems = [stored.problem for stored in campaign.findings.values() if stored.problem]
-    if problems:
-        return [verdict, f"NOT STORED: {problems[0]}"]
-    if first.path is None:
-        return [verdict, "not stored; next: run again with --out findings"]
-    again = replay_command(first.path, plan.live.name if plan.live is not None else None)
-    return [verdict, f"stored in {shown(out)}", f"next: {again}"]

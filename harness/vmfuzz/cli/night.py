@@ -16,7 +16,7 @@ from vmfuzz.campaigns.desk import Desk
 from vmfuzz.campaigns.events import End
 from vmfuzz.campaigns.folder import CampaignFolder
 from vmfuzz.campaigns.in_process import plan_document, resident, start_event
-from vmfuzz.campaigns.known import Known, read_known
+from vmfuzz.campaigns.known import Known
 from vmfuzz.campaigns.night import Asked, Night
 from vmfuzz.campaigns.recorder import Recorder
 from vmfuzz.cli.campaign_options import CampaignOptions, FailOn
@@ -73,11 +73,7 @@ def run_night(
 
     `settings` are the options as text, from which `--resume` goes on. Errors: VmfuzzError.
     """
-    known = Known(today=options.today)
-    if options.known is not None:
-        known = read_known(options.known, options.today)
-        for signature in known.expired:
-            note(f"{shown(options.known)}: {shown(signature)} has expired, so it counts again")
+    known = options.read_known()
     with (
         TemporaryDirectory(prefix="vmfuzz-workers-") as scratch,
         cluster_of(plan, engines, options, Path(scratch)) as (cluster, joining),

@@ -9,6 +9,7 @@ from vmfuzz.cli.options import FilePath
 from vmfuzz.cli.output import print_json
 from vmfuzz.cli.streams import note, write
 from vmfuzz.errors import shown
+from vmfuzz.report.folder.issues import issues
 from vmfuzz.report.folder.reading import read_folder
 from vmfuzz.report.folder.render import PAGE, render
 from vmfuzz.trace_file import write_atomically
@@ -17,8 +18,15 @@ from vmfuzz.trace_file import write_atomically
 @click.command("report")
 @click.argument("folder", type=FilePath())
 @click.option("--out", type=FilePath(), metavar="DIR", help="Write there, not into the folder.")
+@click.option(
+    "--issues",
+    "tracker",
+    type=FilePath(),
+    metavar="DIR",
+    help="Write a text per new finding there.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write the result as JSON.")
-def command(folder: Path, out: Path | None, as_json: bool) -> int:
+def command(folder: Path, out: Path | None, tracker: Path | None, as_json: bool) -> int:
     """Write the report of a campaign from its folder alone, whether it ended or not.
 
     `report.html` is one page without network: verdict, curves, what was reached, clauses, and per
@@ -37,6 +45,9 @@ def command(folder: Path, out: Path | None, as_json: bool) -> int:
     target = out if out is not None else folder
     for name, text in files.items():
         write_atomically(target / name, text)
+    if tracker is not None:
+        for name, text in issues(document).items():
+            write_atomically(tracker / name, text)
     for problem in document["problems"]:
         note(problem)
     if as_json:

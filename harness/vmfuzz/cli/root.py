@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "agent": "Serve the model to whoever speaks the wire protocol.",
     "model": "Show the ops, clauses, variants, quirks and faults.",
     "bench": "Measure speed, and how soon planted bugs are found.",
+    "init": "Write what a repository needs to fuzz every night.",
     "doctor": "Check the installation.",
 }
 
