@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from vmfuzz import __version__
+
 pytest_plugins = ["pytester"]
 
 FAULT = "segment-clone-misses-last"
@@ -182,8 +184,12 @@ def test_a_junit_report_names_clause_and_op(pytester: pytest.Pytester, corpus: P
         ]
         for case in cases
     }
-    broken = [("vmfuzz_clause", "ACCT.3c"), ("vmfuzz_op", "segment_clone")]
-    assert list(properties.values()) == [broken, [], broken]
+    ran = [("trace_format", "1"), ("version", __version__), ("profile", "ostd"), ("steps", "2")]
+    found = [("clause", BROKEN), ("op", "segment_clone"), ("signature", f"{BROKEN}/segment_clone")]
+    expected = [[*ran, *found], ran, [*ran, *found]]
+    assert list(properties.values()) == [
+        [(f"vmfuzz_{name}", value) for name, value in pairs] for pairs in expected
+    ]
     assert [case.find("failure") is not None for case in cases] == [True, False, False]
 
 
