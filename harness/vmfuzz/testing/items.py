@@ -26,10 +26,11 @@ class TraceFile(pytest.File):
         """Return the collector of a file.
 
         Its id is the path from the root folder; pytest would give a file outside of it an id that
-        namesakes elsewhere have, too.
+        namesakes elsewhere have, too. What is no text would keep pytest from storing the id.
         """
         name = os.path.relpath(path, parent.config.rootpath).replace(os.sep, "/")
-        file: TraceFile = cls.from_parent(parent, path=path, nodeid=name)
+        printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+        file: TraceFile = cls.from_parent(parent, path=path, nodeid=printable)
         return file
 
     def collect(self) -> Iterator["TraceItem"]:
@@ -118,11 +119,13 @@ class TraceItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any) -> Any:
         """Return what a reader needs: clause, position, steps, and the command that repeats it."""
-        from vmfuzz.errors import VmfuzzError
+        from vmfuzz.errors import VmfuzzError, shown
         from vmfuzz.testing.failure import Explanation, TraceFailed
 
         if isinstance(excinfo.value, TraceFailed | VmfuzzError):
-            return Explanation(str(excinfo.value), str(self._shown_path()), self.line)
+            path = str(self._shown_path())
+            text = str(excinfo.value).replace(shown(self.path), shown(path))
+            return Explanation(text, path, self.line)
         return super().repr_failure(excinfo)
 
     def _shown_path(self) -> Path:

@@ -30,7 +30,8 @@ def summary_lines(records: Sequence[Mapping[str, Any]], *, is_brief: bool) -> li
     what = ", ".join(f"{counts[name]} {text}" for name, text in _TEXTS.items() if counts[name])
     lines = [f"replayed {len(records)} traces, {steps:,} steps: {what}"]
     lines += _slowest(records)
-    for record in [r for r in records if r["verdict"] == "updated"][:_CHANGED]:
+    changed = [record for record in records if record["verdict"] == "updated"]
+    for record in sorted(changed, key=lambda record: str(record["trace"]))[:_CHANGED]:
         lines.append(f"updated {shown(record['trace'].partition('::')[0])}")
         lines += [f"  {shown(change)}" for change in record["changes"][:_CHANGED]]
     wrong = [record["trace"] for record in records if record.get("can_update")]
