@@ -193,7 +193,7 @@ class _Parser:
         if self.steps:
             raise self.error(number, 1, f"'{word}' lines come before the first op")
         if word == "fault":
-            if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", rest):
+            if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", rest):
                 raise self.error(number, column, f"{rest[:40]!r} is no fault id")
             try:
                 Faults.of([rest])

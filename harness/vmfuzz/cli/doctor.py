@@ -18,6 +18,7 @@ from vmfuzz.engines.interface import Plan, Progress
 from vmfuzz.engines.registry import engine, installed_engines
 from vmfuzz.engines.swarm_engine import SwarmEngine
 from vmfuzz.errors import HarnessError
+from vmfuzz.extensions import extensions
 from vmstore.sources import VARIABLE, is_compiled
 
 _PLANTED = "segment-clone-misses-last"
@@ -45,7 +46,15 @@ def command(as_json: bool) -> int:
     \b
     vmfuzz doctor --json
     """
-    looked_at = [_python(), _model(), *_packages(), _oracle(), *_engines(), _folder()]
+    looked_at = [
+        _python(),
+        _model(),
+        *_packages(),
+        *_extensions(),
+        _oracle(),
+        *_engines(),
+        _folder(),
+    ]
     failed = [item.name for item in looked_at if item.state == "FAIL"]
     if as_json:
         print_json(
@@ -83,6 +92,18 @@ def _packages() -> list[Look]:
             hint = f"pip install 'vmfuzz[{name}]' (optional)" if optional else f"pip install {name}"
             found.append(Look(name, "missing" if optional else "FAIL", hint))
     return found
+
+
+def _extensions() -> list[Look]:
+    """Every entry point that offers clauses or faults, with what it came to."""
+    return [
+        Look(
+            f"{found.group} {found.name}",
+            "FAIL" if found.problem else "ok",
+            f"{found.distribution}: {found.problem or ', '.join(found.ids)}",
+        )
+        for found in extensions()
+    ]
 
 
 def _oracle() -> Look:

@@ -11,6 +11,7 @@ from vmfuzz.durations import parse_duration
 from vmfuzz.engines.interface import Plan
 from vmfuzz.engines.registry import check_engines
 from vmfuzz.errors import HarnessError, VmfuzzError, closest, shown
+from vmfuzz.extensions import load_extensions
 from vmfuzz.oracle import parse_checks
 from vmfuzz.report.block import finding_block, replay_command
 from vmfuzz.sut.system import LiveSystem
@@ -36,6 +37,7 @@ class CampaignRunner:
     """Runs campaigns. What the command line says wins, then the call, then the test's marker."""
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
+        load_extensions()
         self.config = request.config
         self.settings = settings(request.config)
         self.test = request.node.name

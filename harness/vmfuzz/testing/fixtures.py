@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from vmfuzz.errors import VmfuzzError
+from vmfuzz.extensions import load_extensions
 from vmfuzz.finding import Finding
 from vmfuzz.liveness import Liveness
 from vmfuzz.oracle import CHECKS, Session
@@ -87,6 +88,7 @@ class ModelFactory:
     """The fixture `vm_model`."""
 
     def __init__(self, config: pytest.Config) -> None:
+        load_extensions()
         self.config = config
 
     def __call__(
@@ -109,6 +111,7 @@ class TraceFactory:
     """The fixture `vm_trace_factory`."""
 
     def __init__(self, config: pytest.Config) -> None:
+        load_extensions()
         self.config = config
 
     def __call__(
@@ -133,6 +136,7 @@ class Replay:
     """The fixture `vm_replay`."""
 
     def __init__(self, config: pytest.Config) -> None:
+        load_extensions()
         self.config = config
 
     def __call__(
@@ -171,6 +175,7 @@ class LiveFactory:
     """The fixture `vm_sut`. Closing it ends every agent that it started."""
 
     def __init__(self) -> None:
+        load_extensions()
         self._open = ExitStack()
 
     def __enter__(self) -> "LiveFactory":

@@ -53,6 +53,7 @@ class TraceItem(pytest.Item):
     def runtest(self) -> None:
         """Replay the trace. Errors: TraceFailed, VmfuzzError for a file that is no trace."""
         from vmfuzz.errors import TraceError
+        from vmfuzz.extensions import load_extensions
         from vmfuzz.runner import as_expected
         from vmfuzz.trace import FORMAT_VERSION
         from vmfuzz.trace_file import load
@@ -60,6 +61,7 @@ class TraceItem(pytest.Item):
         chosen = settings(self.config)
         self.record = {"trace": self.nodeid, "verdict": "ERROR"}
         self._note(trace_format=FORMAT_VERSION, version=__version__)
+        load_extensions()
         if not chosen.is_schema_strict and self._is_of_another_format():
             self.record["verdict"] = "skipped"
             pytest.skip(f"trace format is not {FORMAT_VERSION}")
