@@ -1,4 +1,4 @@
-"""Packages that offer clauses and faults: found by every command, and named when they are broken."""
+"""Packages that offer clauses and faults: every command finds them, and names the broken."""
 
 import json
 import os

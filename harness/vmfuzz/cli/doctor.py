@@ -17,7 +17,7 @@ from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.engines.interface import Plan, Progress
 from vmfuzz.engines.registry import engine, installed_engines
 from vmfuzz.engines.swarm_engine import SwarmEngine
-from vmfuzz.errors import HarnessError
+from vmfuzz.errors import HarnessError, VmfuzzError
 from vmfuzz.extensions import extensions
 from vmstore.sources import VARIABLE, is_compiled
 
@@ -125,7 +125,7 @@ def _engines() -> list[Look]:
         progress = Progress()
         try:
             found = list(engine(name).run(Plan(steps=_FEW), progress, lambda: None))
-        except HarnessError as error:
+        except (HarnessError, VmfuzzError) as error:
             looked_at.append(Look(f"engine {name}", "FAIL", str(error)))
             continue
         ran = f"{progress.steps:,} steps, {len(found)} findings on the clean model"
