@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 KNOWN_BUG: Final = "vm_known_bug"
 _ACTIVE: Final = "vmfuzz-active"
 _GIVEN: Final = ("profile", "time", "seed", "update", "report")
+_KNOWN_BUG_TAKES: Final = (
+    "the id of a bug and the reason why it is not fixed, such as"
+    f' {KNOWN_BUG}("BUG-7", "waits for upstream")'
+)
 _MARKERS: Final = (
     "vm_trace: the replay of a stored trace",
     "vm_campaign(time, steps, seed, faults, world, engines, checks, strict): fuzzes the model;"
@@ -78,28 +82,43 @@ def _is_wanted(config: pytest.Config) -> bool:
     return bool(given or folders or any(".trace" in str(name) for name in config.args))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give `vm_known_bug` its effect, and what uses the fixture `vm_campaign` its marker.
-
-    Errors: UsageError for a known bug without id or reason.
-    """
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give `vm_known_bug` its effect, and what uses the fixture `vm_campaign` its marker."""
+    wrong: dict[pytest.Item, str] = {}
     for item in items:
         mark = item.get_closest_marker(KNOWN_BUG)
         if mark is not None:
-            item.add_marker(pytest.mark.xfail(reason=_known_bug(item, mark), strict=True))
+            reason = _known_bug(mark)
+            if reason is None:
+                wrong[item] = f"{KNOWN_BUG} takes {_KNOWN_BUG_TAKES}"
+            else:
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
         if "vm_campaign" in getattr(item, "fixturenames", ()):
             item.add_marker("vm_campaign")
+    if wrong:
+        config.pluginmanager.register(_WrongMarkers(wrong))
 
 
-def _known_bug(item: pytest.Item, mark: pytest.Mark) -> str:
+class _WrongMarkers:
+    """Fails the tests whose markers say nothing; an error in a worker's collection is no message."""
+
+    def __init__(self, wrong: dict[pytest.Item, str]) -> None:
+        self.wrong = wrong
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Fail a test with what is wrong with its marker."""
+        if item in self.wrong:
+            pytest.fail(self.wrong[item], pytrace=False)
+
+
+def _known_bug(mark: pytest.Mark) -> str | None:
+    """Return what the marker says, None when it lacks id or reason or has more."""
     words = {**dict(zip(("id", "reason"), mark.args, strict=False)), **mark.kwargs}
     texts = [words.get(key) for key in ("id", "reason")]
     named = [text for text in texts if isinstance(text, str) and text.strip()]
     if len(named) != 2 or len(words) != 2 or len(mark.args) > 2:
-        raise pytest.UsageError(
-            f"{item.nodeid}: {KNOWN_BUG} takes the id of a bug and the reason why it is not"
-            f' fixed, such as {KNOWN_BUG}("BUG-7", "waits for upstream")'
-        )
+        return None
     return ": ".join(named)
 
 

@@ -139,8 +139,10 @@ def test_a_known_bug_needs_id_and_reason(pytester: pytest.Pytester, arguments: s
     )
     result = pytester.runpytest_inprocess()
 
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: *test_it: vm_known_bug takes the id of a bug and the*"])
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["vm_known_bug takes the id of a bug and the reason why it is not*"]
+    )
 
 
 def test_an_empty_corpus_is_named_and_no_failure(pytester: pytest.Pytester) -> None:
@@ -216,6 +218,7 @@ def test_ids_of_namesakes_outside_of_the_root_differ(
     ("option", "message"),
     [
         ("--vmfuzz-time=soon", "--vmfuzz-time: 'soon' is no duration"),
+        ("--vmfuzz-report=/dev/null/out", "/dev/null/out: cannot create: Not a directory"),
         ("--vmfuzz-seed=-1", "--vmfuzz-seed: '-1': allowed are 0 to 2147483647"),
         ("--vmfuzz-profile=ostb", "unknown profile 'ostb' (did you mean 'ostd'?)"),
     ],
@@ -227,3 +230,13 @@ def test_an_option_that_is_none_is_named(
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert message in result.stderr.str()
+
+
+def test_a_report_that_cannot_be_written_costs_no_result(pytester: pytest.Pytester) -> None:
+    project(pytester.path)
+    (pytester.path / "out" / "traces.json").mkdir(parents=True)
+
+    result = pytester.runpytest_inprocess("--vmfuzz-report=out")
+
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["--vmfuzz-report: *traces.json: cannot write: Is a directory"])

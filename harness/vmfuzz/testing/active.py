@@ -29,7 +29,10 @@ class Active:
         self.settings: Settings = settings(config)
         self.records: list[dict[str, Any]] = []
         self.is_deselecting = False
+        self.unwritten = ""
         self.is_controller = not hasattr(config, "workerinput")
+        if self.is_controller and self.settings.report is not None:
+            _make(self.settings.report)
         for folder in self.settings.added:  # who names a folder wants it looked at
             if folder.is_dir() and not any(_covers(arg, folder) for arg in _args(config)):
                 config.args.append(str(folder))
@@ -107,7 +110,7 @@ class Active:
         try:
             write_atomically(path, json.dumps(document, indent=2) + "\n")
         except VmfuzzError as error:
-            raise pytest.UsageError(f"--vmfuzz-report: {error}") from None
+            self.unwritten = f"--vmfuzz-report: {error}"
 
     def _looked_into(self) -> list[Path]:
         """Return the corpora that this run was to look into."""
@@ -118,7 +121,7 @@ class Active:
             if any(_covers(arg, root) or _covers(root, arg) for arg in args)
         ]
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
         """Show what became of the traces, if there is something to say."""
         problems = self._problems()
         verbosity = self.config.get_verbosity()
@@ -134,7 +137,7 @@ class Active:
 
     def _problems(self) -> list[str]:
         """Name a corpus that is not there, or whose traces silently did not run."""
-        problems = []
+        problems = [self.unwritten] if self.unwritten else []
         for root in self.settings.corpora:
             if not root.is_dir():
                 text = f"vmfuzz_corpora: {root} is no folder, so no trace below it ran"
@@ -142,6 +145,15 @@ class Active:
             elif root in self._looked_into() and not any(root.rglob(f"*{_SUFFIX}")):
                 problems.append(f"vmfuzz_corpora: {root} holds no *{_SUFFIX} file")
         return problems
+
+
+def _make(folder: Path) -> None:
+    """Make the folder of reports, before an hour of tests is run. Errors: UsageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        text = f"--vmfuzz-report: {folder}: cannot create: {error.strerror}"
+        raise pytest.UsageError(text) from None
 
 
 def _args(config: pytest.Config) -> list[Path]:
