@@ -100,7 +100,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class _WrongMarkers:
-    """Fails the tests whose markers say nothing; an error in a worker's collection is no message."""
+    """Fails tests whose markers say nothing. An error in a worker's collection is no message."""
 
     def __init__(self, wrong: dict[pytest.Item, str]) -> None:
         self.wrong = wrong

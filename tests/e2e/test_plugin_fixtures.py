@@ -153,9 +153,9 @@ def test_the_command_line_sets_time_seed_and_folder(pytester: pytest.Pytester) -
             campaign = vm_campaign(steps=10_000_000, seed=3)
             assert 0.2 < campaign.progress["swarm"].seconds < 30
         """
-    options = ("--vmfuzz-time=0.5s", "--vmfuzz-seed=9", "--vmfuzz-report=out")
+    options = ("--vmfuzz-seed=9", "--vmfuzz-report=out")
 
-    run(pytester, text, *options).assert_outcomes(passed=1)
+    run(pytester, text, "--vmfuzz-time=0.5s", *options).assert_outcomes(passed=1)
     run(pytester, CAMPAIGNS, *options, "-k", "bug").assert_outcomes(failed=1, deselected=2)
 
     meta = pytester.path / "out" / "findings" / "ACCT.3c--segment_clone" / "meta.json"
