@@ -44,9 +44,11 @@ class Child:
             with atheris.instrument_imports(["vmstore"], _left_alone()):
                 import vmstore.step  # noqa: F401  # imports all of the model
         from vmfuzz.byte_target import ByteTarget
+        from vmfuzz.extensions import load_extensions
         from vmfuzz.features import StateMap
         from vmstore.world import World
 
+        load_extensions()
         if self.config["feedback"] in {"state", "both"}:
             self.state_map = StateMap()
         return ByteTarget(

@@ -13,6 +13,7 @@ from vmfuzz.swarm import MAX_TRACE, SwarmConfig, SwarmTrace, fuzz_world
 from vmstore.clauses import CLAUSES
 from vmstore.clauses.breakers import BREAKERS, healthy
 from vmstore.clauses.check import everything, nonvacuous, violations
+from vmstore.clauses.own import own_nonvacuous
 from vmstore.faults import PLANTED, Faults
 from vmstore.world import World
 
@@ -107,6 +108,7 @@ def _look(session: Session, counts: dict[str, int]) -> None:
     """Count the clauses that apply and hold."""
     subjects = everything(session.state)
     broken = {violation.clause for violation in violations(session.state, subjects)}
-    for clause in nonvacuous(session.state, subjects):
+    applied = [*nonvacuous(session.state, subjects), *own_nonvacuous(session.state, subjects)]
+    for clause in applied:
         if clause not in broken:
             counts[clause] = counts.get(clause, 0) + 1

@@ -43,8 +43,10 @@ def main() -> int:
 
 def _document(files: list[Path]) -> Any:
     from vmfuzz.coverage_run import cover
+    from vmfuzz.extensions import load_extensions
     from vmfuzz.report.coverage_document import as_document
 
+    load_extensions()
     return as_document(cover(files))
 
 

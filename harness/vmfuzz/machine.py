@@ -4,10 +4,13 @@ Every clause is checked after each rule; a violation raises `MachineFinding`, wh
 finding block with the trace so far, ready to be stored.
 """
 
-from typing import Any, ClassVar
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, multiple, rule
 
+from vmfuzz.errors import VmfuzzError, closest
+from vmfuzz.extensions import load_extensions
 from vmfuzz.finding import Finding
 from vmfuzz.handle_fields import MAKES, next_ids
 from vmfuzz.oracle import CHECKS, Session
@@ -15,10 +18,14 @@ from vmfuzz.report.block import finding_block
 from vmfuzz.runner import not_produced
 from vmfuzz.strategies import argument
 from vmfuzz.trace import Step, Trace
+from vmstore.clauses import Clause
 from vmstore.faults import Faults
 from vmstore.ids import HANDLE_KINDS
 from vmstore.ops import GENERATED, Declaration, Field, Op
 from vmstore.world import World
+
+if TYPE_CHECKING:
+    from vmfuzz.sut.system import LiveSystem
 
 FUZZ_WORLD = World(frames=16, pt_frames=40, entries=4, rc_max=9, list_ids=9)
 BUNDLES = {kind.name: Bundle(f"{kind.name}s") for kind in HANDLE_KINDS.values()}
@@ -34,26 +41,45 @@ class MachineFinding(AssertionError):
 
 
 class VmStoreMachine(RuleBasedStateMachine):
-    """Drives one session. Subclasses may set `world`, `faults`, `checks` and `without`.
+    """Drives one session, by a rule per op. Subclasses may set what is declared here.
+
+    `world` is the machine that is modelled, and where arguments come from; `ops` are the names of
+    the ops to draw, as glob patterns; `clauses` are checked beside the model's own. With an
+    `agent`, the command of a live system, every example is also played to it when it ends, in its
+    own world.
 
     A rule returns the handles that its op really produced; after a panic or abort the remaining
     rules of the example do nothing.
+    Errors: VmfuzzError when a class is made with patterns that name no op.
     """
 
     world: ClassVar[World] = FUZZ_WORLD
+    ops: ClassVar[tuple[str, ...]] = ("*",)
+    clauses: ClassVar[tuple[Clause, ...]] = ()
+    agent: ClassVar[str | list[str] | None] = None
     faults: ClassVar[tuple[str, ...]] = ()
     checks: ClassVar[frozenset[str]] = frozenset(CHECKS)
     strict: ClassVar[bool] = False
     without: ClassVar[frozenset[str]] = frozenset()
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        inherited = next(base for base in cls.__mro__[1:] if issubclass(base, VmStoreMachine))
+        if _sizes(cls.world) != _sizes(inherited.world) or cls.ops != inherited.ops:
+            install_rules(cls)
+
     def __init__(self) -> None:
         super().__init__()
+        load_extensions()
+        live = self.live_system()
+        world = live.world if live is not None else self.world
         self.session = Session(
-            self.world,
+            world,
             Faults.of(self.faults),
             checks=self.checks,
             strict=self.strict,
             without=self.without,
+            own=self.clauses,
         )
         self.steps: list[Step] = []
         self.next_ids: dict[str, int] = dict.fromkeys(self.session.state.live, 0)
@@ -82,7 +108,20 @@ class VmStoreMachine(RuleBasedStateMachine):
 
     def trace(self) -> Trace:
         """Return what ran so far as a trace."""
-        return Trace(self.world, list(self.steps), self.faults)
+        return Trace(self.session.state.world, list(self.steps), self.faults)
+
+    @classmethod
+    def live_system(cls) -> "LiveSystem | None":
+        """Return the live system of this class, None without an `agent`.
+
+        Override it for an agent that needs more than a command; `close_agents` ends it.
+        Errors: VmfuzzError for one that does not start.
+        """
+        if cls.agent is None:
+            return None
+        from vmfuzz.live_systems import system_of
+
+        return system_of(cls.agent)
 
     def after_example(self) -> None:
         """Called when an example ends; the engine counts here."""
@@ -94,10 +133,15 @@ class VmStoreMachine(RuleBasedStateMachine):
             finding = self.session.check_everything(self.steps[-1].op)
             if finding is not None:
                 raise MachineFinding(finding, self.trace())
+        live = self.live_system()
+        if live is not None and self.steps:
+            found = live.run(self.trace(), checks=self.checks, strict=self.strict).finding
+            if found is not None:
+                raise MachineFinding(found, self.trace())
 
 
 def _rule_for(
-    declaration: Declaration, shape: tuple[Field, ...]
+    declaration: Declaration, shape: tuple[Field, ...], world: World
 ) -> Any:  # Hypothesis returns a descriptor
     """Return the Hypothesis rule of one op: its handles from bundles, the rest from strategies."""
     drawn: dict[str, Any] = {}
@@ -106,7 +150,7 @@ def _rule_for(
             bundle = BUNDLES[field.kind.name]
             drawn[field.name] = consumes(bundle) if field.is_consumed else bundle
     for field in declaration.arguments:
-        drawn[field.name] = argument(field, FUZZ_WORLD)
+        drawn[field.name] = argument(field, world)
 
     def run_op(self: VmStoreMachine, **values: Any) -> Any:  # bundle values
         produced = self.apply(declaration, values)
@@ -120,15 +164,30 @@ def _rule_for(
     return plain(run_op)
 
 
-def _install_rules() -> None:
-    """Give the machine its bundles and one rule per op; Hypothesis reads them off the class."""
-    for name, bundle in BUNDLES.items():
-        setattr(VmStoreMachine, f"{name}s", bundle)
+def _sizes(world: World) -> tuple[int, ...]:
+    """Return what arguments are drawn by."""
+    return (world.frames, world.pt_frames, world.cpus, world.levels, world.entries)
+
+
+def install_rules(machine: type[VmStoreMachine]) -> None:
+    """Give a machine one rule per op that it is to draw; Hypothesis reads them off the class.
+
+    Errors: VmfuzzError for a pattern that names no op.
+    """
+    for pattern in machine.ops:
+        if not any(fnmatchcase(d.name, pattern) for d in GENERATED):
+            hint = closest(pattern, [d.name for d in GENERATED])
+            raise VmfuzzError(f"{machine.__name__}.ops: {pattern!r} names no op{hint}")
     for declaration in GENERATED:
+        is_drawn = any(fnmatchcase(declaration.name, pattern) for pattern in machine.ops)
         for shape in declaration.shapes():
             chosen = [f.name for f in shape if f.is_alternative]
             name = "_".join([declaration.name, *chosen])
-            setattr(VmStoreMachine, name, _rule_for(declaration, shape))
+            if name not in vars(machine):  # what a class defines itself stays
+                rule_of = _rule_for(declaration, shape, machine.world) if is_drawn else None
+                setattr(machine, name, rule_of)
 
 
-_install_rules()
+for _name, _bundle in BUNDLES.items():
+    setattr(VmStoreMachine, f"{_name}s", _bundle)
+install_rules(VmStoreMachine)

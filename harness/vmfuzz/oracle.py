@@ -15,6 +15,8 @@ from vmfuzz.recount import recount
 from vmstore.arch import PAGE_SIZE
 from vmstore.clauses.check import Violation, everything, footprint, violations
 from vmstore.clauses.fused import everything_holds, footprint_holds
+from vmstore.clauses.own import OWN_CLAUSES, own_violations
+from vmstore.clauses.registry import Clause
 from vmstore.faults import Faults
 from vmstore.ops import DECLARATIONS, Op
 from vmstore.outcome import Abort, CallEnded, Diverges, Ok, Outcome, Panic
@@ -66,6 +68,7 @@ class Session:
 
     `without` are ids of clauses that are left out, to measure what each is worth: left out of what
     is reported, not of the fused decision, which only says where it is worth looking.
+    `own` are clauses from outside that are checked, too, beside the registered ones.
     `is_over` after a panic, abort, divergence, fatal quirk or finding; `is_poked` once a test hook
     made the state something that no contract speaks of, so that nothing is checked any more.
     """
@@ -75,10 +78,12 @@ class Session:
         "contracts",
         "full_every",
         "groups",
+        "has_more",
         "is_over",
         "is_poked",
         "machine",
         "outcome",
+        "own",
         "quirks",
         "state",
         "steps",
@@ -96,6 +101,7 @@ class Session:
         full_every: int = FULL_EVERY,
         strict: bool = False,
         without: frozenset[str] = frozenset(),
+        own: tuple[Clause, ...] = (),
     ) -> None:
         self.state = State(world, faults)
         self.machine = self.state.machine
@@ -103,6 +109,9 @@ class Session:
         self.checks = checks
         self.contracts = _judge(self.state, checks)
         self.groups = tuple(group for group in _CLAUSE_GROUPS if group in checks)
+        clauses = (*OWN_CLAUSES, *own)
+        self.own = [clause for clause in clauses if clause.group in checks] if clauses else []
+        self.has_more = self.contracts is not None or bool(self.own)
         self.full_every = full_every
         self.strict = strict
         self.without = without
@@ -150,8 +159,18 @@ class Session:
             found = self._clause_finding(op, violations(state, footprint(state), self.groups))
         if found is None and (machine.events or view.events):
             found = self._event_finding(op)
-        if self.contracts is not None and found is None:
-            return self._contract_finding(self.contracts, op, outcome)
+        if self.has_more and found is None:
+            return self._more(op, outcome)
+        return found
+
+    def _more(self, op: Op, outcome: Outcome) -> Finding | None:
+        """Evaluate what most runs have not: clauses from outside, contracts."""
+        found: Finding | None = None
+        if self.own:
+            state = self.state
+            found = self._clause_finding(op, own_violations(state, footprint(state), self.own))
+        if found is None and self.contracts is not None:
+            found = self._contract_finding(self.contracts, op, outcome)
         return found
 
     def check_everything(self, op: Op | None) -> Finding | None:
@@ -161,10 +180,13 @@ class Session:
         """
         if self.is_poked:
             return None
-        recount(self.state)
-        if not self.groups or everything_holds(self.state):
-            return None
-        return self._clause_finding(op, violations(self.state, everything(self.state), self.groups))
+        state, found = self.state, None
+        recount(state)
+        if self.groups and not everything_holds(state):
+            found = self._clause_finding(op, violations(state, everything(state), self.groups))
+        if self.own and found is None:
+            found = self._clause_finding(op, own_violations(state, everything(state), self.own))
+        return found
 
     def _safety(self, op: Op) -> Finding | None:
         machine = self.state.machine

@@ -1,132 +1,171 @@
-"""The pytest plugin: stored traces become test items. Without its ini option it does nothing.
+"""The pytest plugin: stored traces become test items, and tests get fixtures of the model.
 
-`vmfuzz_corpora` names folders; every `*.trace` below them that pytest comes across is one item,
-which passes when the trace ends as its `expect` lines and recorded outcomes say. Everything but
-pytest is imported when the first trace runs, so that other people's runs pay nothing.
+In a run that has no use for it, this module is all that is loaded: it imports pytest, which is
+there, and nothing of the model. The rest is `vmfuzz.testing`.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
-    from vmfuzz.finding import Finding
-    from vmfuzz.trace import Trace
+    from pathlib import Path
 
-INI: Final = "vmfuzz_corpora"
+    from vmfuzz.testing.campaigns import CampaignRunner
+    from vmfuzz.testing.fixtures import LiveFactory, ModelFactory, Replay, TraceFactory
+
+KNOWN_BUG: Final = "vm_known_bug"
+_ACTIVE: Final = "vmfuzz-active"
+_GIVEN: Final = ("profile", "time", "seed", "update", "report")
+_KNOWN_BUG_TAKES: Final = (
+    "the id of a bug and the reason why it is not fixed, such as"
+    f' {KNOWN_BUG}("BUG-7", "waits for upstream")'
+)
+_MARKERS: Final = (
+    "vm_trace: the replay of a stored trace",
+    "vm_campaign(time, steps, seed, faults, world, engines, checks, strict): fuzzes the model;"
+    " the arguments are what its vm_campaign calls begin with",
+    f"{KNOWN_BUG}(id, reason): fails because of this known bug, and must be told when it does not",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Register the ini option."""
+    """Register the options and ini keys."""
+    group = parser.getgroup("vmfuzz", "traces and campaigns of vmfuzz")
+    add = group.addoption
+    add(
+        "--vmfuzz-corpora",
+        action="append",
+        metavar="DIR",
+        default=[],
+        help="replay the *.trace files of this folder, too; repeatable",
+    )
+    add(
+        "--vmfuzz-profile",
+        metavar="NAME",
+        help="profile of the worlds that fixtures make (ostd, vostd or seed)",
+    )
+    add(
+        "--vmfuzz-time",
+        metavar="DURATION",
+        help="what each campaign may take instead of its own limit, such as 10m",
+    )
+    add("--vmfuzz-seed", metavar="N", help="seed of campaigns instead of their own")
+    add(
+        "--vmfuzz-update",
+        action="store_true",
+        help="rewrite what traces record to what they come to now",
+    )
+    add("--vmfuzz-report", metavar="DIR",
+        help="write traces.json there, and keep findings of campaigns there")  # fmt: skip
     text = "folders whose *.trace files are replayed as tests"
-    parser.addini(INI, text, type="paths", default=[])
+    parser.addini("vmfuzz_corpora", text, type="paths", default=[])
+    parser.addini("vmfuzz_profile", "profile of the worlds that fixtures make", default="ostd")
+    text = "whether a trace of another format version fails instead of being skipped"
+    parser.addini("vmfuzz_strict_schema", text, type="bool", default=True)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name a configured folder that is not there: its traces silently did not run."""
-    for root in terminalreporter.config.getini(INI):
-        if not root.is_dir():
-            text = f"{INI}: {root} is no folder, so no trace below it ran"
-            terminalreporter.write_line(text, yellow=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers, and the hooks of a run that has traces or options of this plugin."""
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
+    if _is_wanted(config):
+        from vmfuzz.testing.active import Active
+
+        config.pluginmanager.register(Active(config), _ACTIVE)
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "TraceFile | None":
-    """Collect a trace below one of the configured folders."""
-    if file_path.suffix != ".trace":
+def _is_wanted(config: pytest.Config) -> bool:
+    given = any(config.getoption(f"vmfuzz_{name}") for name in _GIVEN)
+    folders = config.getini("vmfuzz_corpora") or config.getoption("vmfuzz_corpora")
+    return bool(given or folders or any(".trace" in str(name) for name in config.args))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give `vm_known_bug` its effect, and what uses the fixture `vm_campaign` its marker."""
+    wrong: dict[pytest.Item, str] = {}
+    for item in items:
+        mark = item.get_closest_marker(KNOWN_BUG)
+        if mark is not None:
+            reason = _known_bug(mark)
+            if reason is None:
+                wrong[item] = f"{KNOWN_BUG} takes {_KNOWN_BUG_TAKES}"
+            else:
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+        if "vm_campaign" in getattr(item, "fixturenames", ()):
+            item.add_marker("vm_campaign")
+    if wrong:
+        config.pluginmanager.register(_WrongMarkers(wrong))
+
+
+class _WrongMarkers:
+    """Fails tests whose markers say nothing. An error in a worker's collection is no message."""
+
+    def __init__(self, wrong: dict[pytest.Item, str]) -> None:
+        self.wrong = wrong
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Fail a test with what is wrong with its marker."""
+        if item in self.wrong:
+            pytest.fail(self.wrong[item], pytrace=False)
+
+
+def _known_bug(mark: pytest.Mark) -> str | None:
+    """Return what the marker says, None when it lacks id or reason or has more."""
+    words = {**dict(zip(("id", "reason"), mark.args, strict=False)), **mark.kwargs}
+    texts = [words.get(key) for key in ("id", "reason")]
+    named = [text for text in texts if isinstance(text, str) and text.strip()]
+    if len(named) != 2 or len(words) != 2 or len(mark.args) > 2:
         return None
-    roots: list[Path] = parent.config.getini(INI)
-    if not any(file_path.is_relative_to(root) for root in roots):
-        return None
-    return TraceFile.from_parent(parent, path=file_path)
+    return ": ".join(named)
 
 
-class TraceFile(pytest.File):
-    """A trace file; it holds one item."""
+@pytest.fixture(scope="session")
+def vm_model(pytestconfig: pytest.Config) -> "ModelFactory":
+    """Make fresh models: `vm_model(frames=8).run("f0 = frame_from_unused(paddr=0x0)")`."""
+    from vmfuzz.testing.fixtures import ModelFactory
 
-    def collect(self) -> Iterator["TraceItem"]:
-        """Yield the item."""
-        yield TraceItem.from_parent(self, name="replay")
-
-
-class TraceItem(pytest.Item):
-    """The replay of one trace."""
-
-    def runtest(self) -> None:
-        """Replay the trace. Errors: TraceFailed, VmfuzzError for a file that is no trace."""
-        from vmfuzz.runner import as_expected, run
-        from vmfuzz.trace_file import load
-
-        trace = load(self.path)
-        finding = run(trace).finding
-        if finding is not None:
-            self.user_properties += [("vmfuzz_clause", finding.clause), ("vmfuzz_op", finding.op)]
-        if not as_expected(trace, finding):
-            raise TraceFailed(trace, finding)
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any) -> Any:
-        """Return what a reader needs: clause, position, steps, and the command that repeats it."""
-        from vmfuzz.errors import VmfuzzError
-
-        if isinstance(excinfo.value, TraceFailed):
-            return Explanation(self._explain(excinfo.value))
-        if isinstance(excinfo.value, VmfuzzError):
-            return Explanation(str(excinfo.value))
-        return super().repr_failure(excinfo)
-
-    def _explain(self, failed: "TraceFailed") -> str:
-        from vmfuzz.report.block import finding_block, replay_command
-        from vmfuzz.trace_text import step_line
-
-        shown = self._shown_path()
-        wanted = ", ".join(f"{e.clause} at {e.step}" for e in failed.trace.expect)
-        lines: list[str] = []
-        if failed.finding is None:
-            lines.append(f"{shown}: expected {wanted}, found nothing")
-        else:
-            text = self.path.read_text(encoding="utf-8")
-            line = step_line(text, failed.finding.step)
-            lines.append(f"{shown}:{line}: {finding_block(failed.finding, failed.trace)}")
-            if wanted:
-                lines.append(f"expected was {wanted}")
-        return "\n".join([*lines, "", f"repeat: {replay_command(shown)}"])
-
-    def _shown_path(self) -> Path:
-        try:
-            return self.path.relative_to(self.config.invocation_params.dir)
-        except ValueError:
-            return self.path
-
-    def reportinfo(self) -> tuple[Path, int, str]:
-        """Return file, line from 0, and the name in reports."""
-        return self.path, 0, f"replay of {self.path.name}"
+    return ModelFactory(pytestconfig)
 
 
-class Explanation:
-    """What a failed item prints; the summary and reports of pytest repeat its first line only."""
+@pytest.fixture(scope="session")
+def vm_trace_factory(pytestconfig: pytest.Config) -> "TraceFactory":
+    """Build traces: `vm_trace_factory("f0 = frame_from_unused(paddr=0x0)", frames=8)`."""
+    from vmfuzz.testing.fixtures import TraceFactory
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.reprcrash = Headline(text.partition("\n")[0])
-
-    def toterminal(self, tw: Any) -> None:
-        """Print the whole."""
-        tw.line(self.text)
-
-    def __str__(self) -> str:
-        return self.text
+    return TraceFactory(pytestconfig)
 
 
-class Headline(NamedTuple):
-    """The part of an explanation that fits a line."""
+@pytest.fixture(scope="session")
+def vm_replay(pytestconfig: pytest.Config) -> "Replay":
+    """Replay a trace, its text or its path; a run that does not end as it says fails the test."""
+    from vmfuzz.testing.fixtures import Replay
 
-    message: str
+    return Replay(pytestconfig)
 
 
-class TraceFailed(Exception):
-    """A trace that did not end as it says."""
+@pytest.fixture(scope="session")
+def vm_corpus_dir(pytestconfig: pytest.Config) -> "Path":
+    """Return the first of the configured corpora."""
+    from vmfuzz.testing.fixtures import corpus_dir
 
-    def __init__(self, trace: "Trace", finding: "Finding | None") -> None:
-        super().__init__(finding.signature if finding else "nothing found")
-        self.trace, self.finding = trace, finding
+    return corpus_dir(pytestconfig)
+
+
+@pytest.fixture
+def vm_campaign(request: pytest.FixtureRequest) -> "CampaignRunner":
+    """Fuzz with a budget: `vm_campaign(steps=20_000)`; a finding is kept and fails the test."""
+    from vmfuzz.testing.campaigns import CampaignRunner
+
+    return CampaignRunner(request)
+
+
+@pytest.fixture
+def vm_sut() -> "Iterator[LiveFactory]":
+    """Start agents: `vm_sut("./my-agent")`; they are shut down when the test ends."""
+    from vmfuzz.testing.fixtures import LiveFactory
+
+    with LiveFactory() as factory:
+        yield factory

@@ -79,9 +79,20 @@ def parse(text: str, where: str = "<trace>") -> Trace:
 
 def step_line(text: str, step: int) -> int:
     """Return the line of op `step` in a text that parses. Units: lines from 1, steps from 0."""
+    return step_lines(text)[step]
+
+
+def step_lines(text: str) -> list[int]:
+    """Return the line of each op in a text that parses. Units: lines from 1."""
     parser = _Parser("<trace>")
     parser.run(text)
-    return parser.lines[step]
+    return parser.lines
+
+
+def split_comment(line: str) -> tuple[str, str]:
+    """Return a line's text, and its comment with the white space before it."""
+    code = _without_comment(line)
+    return code, line[len(code) :]
 
 
 def parse_op(text: str, where: str = "<op>") -> Op:
@@ -182,7 +193,7 @@ class _Parser:
         if self.steps:
             raise self.error(number, 1, f"'{word}' lines come before the first op")
         if word == "fault":
-            if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", rest):
+            if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", rest):
                 raise self.error(number, column, f"{rest[:40]!r} is no fault id")
             try:
                 Faults.of([rest])

@@ -3,33 +3,20 @@
 import re
 import shlex
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-pytest_plugins = ["pytester"]
+from plugin_traces import BROKEN, CLEAN, FAILS, FAULT, KNOWN, SETTINGS, project
+from vmfuzz import __version__
 
-FAULT = "segment-clone-misses-last"
-BROKEN = "ACCT.3c"
-STEPS = "s0 = segment_from_unused(start=0x0, end=0x1000)\ns1 = segment_clone(segment=s0)\n"
-CLEAN = f"#vmfuzz-trace 1\nworld\n{STEPS}"
-FAILS = f"#vmfuzz-trace 1\nworld\nfault {FAULT}\n{STEPS}"
-KNOWN = f"#vmfuzz-trace 1\nworld\nfault {FAULT}\nexpect {BROKEN} at 1\n{STEPS}"
-SETTINGS = "[pytest]\nvmfuzz_corpora = corpus\n"
+pytest_plugins = ["pytester"]
 
 
 @pytest.fixture
 def corpus(pytester: pytest.Pytester) -> Path:
-    """A project whose `corpus` is replayed, and a trace outside of it that is not."""
-    pytester.makeini(SETTINGS)
-    (pytester.path / "elsewhere.trace").write_text(FAILS)
-    folder = pytester.path / "corpus"
-    (folder / "deep").mkdir(parents=True)
-    (folder / "clean.trace").write_text(CLEAN)
-    (folder / "deep" / "known.trace").write_text(KNOWN)
-    return folder
+    return project(pytester.path)
 
 
 def test_without_its_option_the_plugin_collects_nothing_and_imports_nothing(
@@ -147,20 +134,6 @@ def test_a_folder_that_is_not_there_is_named(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines([f"vmfuzz_corpora: {missing} is no folder, so no trace below*"])
 
 
-@pytest.mark.usefixtures("corpus")
-def test_nothing_about_the_plugin_needs_leniency(pytester: pytest.Pytester) -> None:
-    strict = ("--strict-markers", "--strict-config", "-W", "error")
-
-    pytester.runpytest_inprocess(*strict).assert_outcomes(passed=2)
-
-
-@pytest.mark.usefixtures("corpus")
-def test_the_plugin_can_be_switched_off(pytester: pytest.Pytester) -> None:
-    result = pytester.runpytest_inprocess("-p", "no:vmfuzz")
-
-    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
-
-
 def test_the_last_failed_trace_can_be_run_again(pytester: pytest.Pytester, corpus: Path) -> None:
     (corpus / "bad.trace").write_text(FAILS)
     pytester.runpytest_inprocess().assert_outcomes(passed=2, failed=1)
@@ -182,17 +155,10 @@ def test_a_junit_report_names_clause_and_op(pytester: pytest.Pytester, corpus: P
         ]
         for case in cases
     }
-    broken = [("vmfuzz_clause", "ACCT.3c"), ("vmfuzz_op", "segment_clone")]
-    assert list(properties.values()) == [broken, [], broken]
+    ran = [("trace_format", "1"), ("version", __version__), ("profile", "ostd"), ("steps", "2")]
+    found = [("clause", BROKEN), ("op", "segment_clone"), ("signature", f"{BROKEN}/segment_clone")]
+    expected = [[*ran, *found], ran, [*ran, *found]]
+    assert list(properties.values()) == [
+        [(f"vmfuzz_{name}", value) for name, value in pairs] for pairs in expected
+    ]
     assert [case.find("failure") is not None for case in cases] == [True, False, False]
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not find_spec("xdist"), reason="pytest-xdist is not installed")
-def test_traces_can_run_in_parallel(pytester: pytest.Pytester, corpus: Path) -> None:
-    (corpus / "bad.trace").write_text(FAILS)
-
-    result = pytester.runpytest_subprocess("-n", "2")
-
-    result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["corpus/bad.trace:5: ACCT.3c violated*"])

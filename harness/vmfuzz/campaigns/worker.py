@@ -27,6 +27,7 @@ from vmfuzz.campaigns.recover import recover
 from vmfuzz.campaigns.shard import ShardEngine
 from vmfuzz.engines.interface import Engine, Found, Progress
 from vmfuzz.engines.registry import engine
+from vmfuzz.extensions import load_extensions
 
 REPORTS: Final = 3  # findings of one signature that are sent; the rest are the same again
 _EVERY: Final = 0.5  # seconds between two reports
@@ -124,6 +125,7 @@ def main() -> None:
     reporter = Reporter(pipe, NewsMap(job.seen))
     code = 0
     try:
+        load_extensions()
         _run(job, reporter, Stop())
         claim = reporter.progress.claim  # of a search: what it has shown
         ending = {"text": claim.verdict, "expected": claim.is_complete} if claim else {}

@@ -17,7 +17,8 @@ from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.engines.interface import Plan, Progress
 from vmfuzz.engines.registry import engine, installed_engines
 from vmfuzz.engines.swarm_engine import SwarmEngine
-from vmfuzz.errors import HarnessError
+from vmfuzz.errors import HarnessError, VmfuzzError
+from vmfuzz.extensions import extensions
 from vmstore.sources import VARIABLE, is_compiled
 
 _PLANTED = "segment-clone-misses-last"
@@ -45,7 +46,15 @@ def command(as_json: bool) -> int:
     \b
     vmfuzz doctor --json
     """
-    looked_at = [_python(), _model(), *_packages(), _oracle(), *_engines(), _folder()]
+    looked_at = [
+        _python(),
+        _model(),
+        *_packages(),
+        *_extensions(),
+        _oracle(),
+        *_engines(),
+        _folder(),
+    ]
     failed = [item.name for item in looked_at if item.state == "FAIL"]
     if as_json:
         print_json(
@@ -86,6 +95,18 @@ def _packages() -> list[Look]:
     return found
 
 
+def _extensions() -> list[Look]:
+    """Every entry point that offers clauses or faults, with what it came to."""
+    return [
+        Look(
+            f"{found.group} {found.name}",
+            "FAIL" if found.problem else "ok",
+            f"{found.distribution}: {found.problem or ', '.join(found.ids)}",
+        )
+        for found in extensions()
+    ]
+
+
 def _oracle() -> Look:
     """The clean model stays clean, and a planted bug is found."""
     clean = list(SwarmEngine().run(Plan(steps=2_000), Progress(), lambda: None))
@@ -105,7 +126,7 @@ def _engines() -> list[Look]:
         progress = Progress()
         try:
             found = list(engine(name).run(Plan(steps=_FEW), progress, lambda: None))
-        except HarnessError as error:
+        except (HarnessError, VmfuzzError) as error:
             looked_at.append(Look(f"engine {name}", "FAIL", str(error)))
             continue
         ran = f"{progress.steps:,} steps, {len(found)} findings on the clean model"

@@ -5,9 +5,12 @@ from rich.table import Table
 from rich.text import Text
 
 from vmfuzz.clause_evidence import evidence
+from vmfuzz.cli.extension_evidence import seen_to_fail
 from vmfuzz.cli.output import print_json, result_console
 from vmstore.clauses import CLAUSES
-from vmstore.faults import CATALOGUE, PLANTED
+from vmstore.clauses.own import OWN_CLAUSES
+from vmstore.faults import CATALOGUE, PLANTED, Fault
+from vmstore.faults.own import OWN_FAULTS, OwnFault
 from vmstore.ops import DECLARATIONS
 from vmstore.quirks import QUIRKS
 from vmstore.variants import PROFILES, VARIANTS
@@ -16,7 +19,7 @@ Rows = list[dict[str, object]]
 
 _json = click.option("--json", "as_json", is_flag=True, help="Write the list as JSON.")
 _JSON_EVIDENCE_STEPS = 20_000
-COMPONENTS = tuple(dict.fromkeys(fault.component for fault in CATALOGUE))
+COMPONENTS = (*dict.fromkeys(fault.component for fault in CATALOGUE), "extension")
 
 
 @click.group("model")
@@ -62,12 +65,13 @@ def clauses(profile: str, as_json: bool) -> int:
 
     The last two are measured now: every clause is broken on purpose once, and a short campaign
     counts the looks at which it applied and held. One that no clean state makes apply is looked
-    for in campaigns with planted bugs.
+    for in campaigns with planted bugs, and so is one of an extension with the faults that name it.
 
     \b
     vmfuzz model clauses --profile vostd
     """
     seen = evidence(profile, _JSON_EVIDENCE_STEPS)
+    fails = seen.fails | seen_to_fail(profile)
     rows: Rows = [
         {
             "id": c.id,
@@ -77,11 +81,11 @@ def clauses(profile: str, as_json: bool) -> int:
             "scope": c.scope,
             "status": c.status(profile),
             "reason": c.known.get(profile) or c.reason,
-            "seen_to_fail": seen.fails[c.id],
+            "seen_to_fail": fails[c.id],
             "nonvacuous": seen.nonvacuous.get(c.id, 0),
             "nonvacuous_under": seen.under.get(c.id, ""),
         }
-        for c in CLAUSES
+        for c in (*CLAUSES, *OWN_CLAUSES)
     ]
     columns = ("id", "status", "seen_to_fail", "nonvacuous", "text")
     _print("clauses", rows, columns, as_json)
@@ -149,15 +153,19 @@ def faults(component: str | None, as_json: bool) -> int:
             "status": f.status,
             "reason": f.reason,
             "clause": f.clause,
-            "planted": f in PLANTED,
+            "planted": f in PLANTED or f.id in OWN_FAULTS,
             "text": f.text,
         }
-        for f in CATALOGUE
+        for f in (*CATALOGUE, *map(_own_fault, OWN_FAULTS.values()))
         if component in {None, f.component}
     ]
     columns = ("id", "status", "planted", "clause", "text")
     _print("faults", rows, columns, as_json)
     return 0
+
+
+def _own_fault(fault: OwnFault) -> Fault:
+    return Fault(fault.id, "extension", "extension", fault.source, fault.text, fault.clause)
 
 
 def _print(name: str, rows: Rows, columns: tuple[str, ...], as_json: bool) -> None:

@@ -1,17 +1,15 @@
 """Options, and values of options, that more than one command takes."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import rich_click as click
 
+from vmfuzz.durations import parse_duration
 from vmstore.faults import Faults, UnknownFault
 from vmstore.world import World, WorldError
 
-_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
-MAX_SECONDS: Final = 30 * 24 * 3600.0
 MAX_SEED: Final = (1 << 31) - 1
 _MAX_PROCESSES: Final = 64
 
@@ -27,13 +25,10 @@ class Duration(click.ParamType[float]):
         """Return seconds. Errors: usage error for anything that is no positive duration."""
         if isinstance(value, float):
             return value
-        found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smh]?)", str(value))
-        seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
-        if not 0 < seconds <= MAX_SECONDS:
-            self.fail(
-                f"{value!r} is no duration; write 90s, 30m or 2h (at most 30 days)", param, ctx
-            )
-        return seconds
+        try:
+            return parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class FilePath(click.Path):

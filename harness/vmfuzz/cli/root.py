@@ -60,9 +60,14 @@ class LazyGroup(click.RichGroup):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="vmfuzz")
-def root() -> None:
+@click.pass_context
+def root(ctx: click.Context) -> None:
     """Model-based fuzzing of OSTD-style memory management.
 
     Exit codes: 0 clean, 1 finding, 2 usage, 3 internal error, 4 inconclusive, 5 nothing to do,
     130 interrupted.
     """
+    if ctx.invoked_subcommand != "doctor":  # which says what is wrong, and goes on
+        from vmfuzz.extensions import load_extensions
+
+        load_extensions()

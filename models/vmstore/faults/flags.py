@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from vmstore.faults.catalogue import CATALOGUE, FAULT_BY_ID
+from vmstore.faults.own import OWN_FAULTS
 
 _LONGEST: Final = 60  # characters of an unknown id in a message
 
@@ -16,8 +17,10 @@ class UnknownFault(ValueError):
     def __init__(self, fault: str) -> None:
         known = FAULT_BY_ID.get(fault)
         if known is None:
-            near = get_close_matches(fault[:_LONGEST], FAULT_BY_ID, n=1)
+            near = get_close_matches(fault[:_LONGEST], [*FAULT_BY_ID, *OWN_FAULTS], n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
+            if "." in fault and not near:
+                hint = "; ids with a dot belong to an extension, and none that is installed has it"
             super().__init__(f"unknown fault {fault[:_LONGEST]!r}{hint}")
         elif known.reason:
             super().__init__(f"fault {fault!r} is catalogued but out of scope: {known.reason}")
@@ -183,15 +186,19 @@ class Faults:
     remote_keeper_uncounted: bool = False
     ipi_to_self: bool = False
     rcu_forgets_older_batch: bool = False
+    own: frozenset[str] = frozenset()  # ids of planted bugs from outside
 
     @classmethod
     def of(cls, ids: Iterable[str]) -> "Faults":
         """Return the switches with `ids` on. Errors: UnknownFault."""
         flags = cls()
         for fault in ids:
-            if fault not in _FLAG_BY_ID:
+            if fault in OWN_FAULTS:
+                flags.own |= {fault}
+            elif fault in _FLAG_BY_ID:
+                setattr(flags, _FLAG_BY_ID[fault], True)
+            else:
                 raise UnknownFault(fault)
-            setattr(flags, _FLAG_BY_ID[fault], True)
         return flags
 
 

@@ -21,6 +21,7 @@ from vmfuzz.trace import Trace
 from vmfuzz.trace_text import format_op, format_world
 from vmstore.arch import PAGE_SIZE
 from vmstore.clauses import CLAUSES
+from vmstore.clauses.own import OWN_CLAUSES
 from vmstore.outcome import Abort, Diverges, Panic
 
 Json = dict[str, Any]
@@ -124,7 +125,7 @@ def _shot(trace: Trace, faults: tuple[str, ...], plan: _Plan, result: Run, *, st
         "frames": trace.world.frames,
         "pages": trace.world.pages,
         "levels": trace.world.levels,
-        "clauses": len(CLAUSES),
+        "clauses": len(CLAUSES) + len(OWN_CLAUSES),
         "comment": [_cut(line) for line in trace.comment[:_OTHERS]],
         "faults": [*trace.faults, *faults],
         "total": len(trace.steps),

@@ -14,6 +14,7 @@ from vmfuzz.report.folder.buckets import Bucket
 from vmfuzz.report.folder.curves import curves, duration, run_starts
 from vmfuzz.report.folder.reading import Folder
 from vmstore.clauses import CLAUSES
+from vmstore.clauses.own import OWN_CLAUSES
 from vmstore.ops import BY_NAME, GENERATED
 from vmstore.possible import CELLS, cells_of
 
@@ -23,7 +24,6 @@ STATUSES: Final = ("new", "flaky", "stored", "known", "resolved")  # most urgent
 _MANY: Final = 200
 _NO_EXIT: Final = -1
 _NO_CLAUSE: Final = "no clause: an outcome, an event or an answer that is not as it should be"
-_CLAUSE: Final = {clause.id: clause for clause in CLAUSES}
 
 
 def as_document(folder: Folder) -> Json:
@@ -58,7 +58,7 @@ def as_document(folder: Folder) -> Json:
 
 
 def _bucket(folder: Folder, bucket: Bucket) -> Json:
-    clause = _CLAUSE.get(bucket.clause)
+    clause = next((c for c in (*CLAUSES, *OWN_CLAUSES) if c.id == bucket.clause), None)
     return {
         "name": bucket.name,
         "signature": shown(bucket.signature),
@@ -189,7 +189,7 @@ def _clauses(buckets: Iterable[Json]) -> list[Json]:
             "findings": found.pop(c.id, 0),
             "is_clause": True,
         }
-        for c in CLAUSES
+        for c in (*CLAUSES, *OWN_CLAUSES)
     ]
     others = [
         {"id": name, "text": _NO_CLAUSE, "source": "", "findings": count, "is_clause": False}

@@ -10,6 +10,7 @@ from vmfuzz.report.folder.curves import Curve, chart, duration, short
 from vmfuzz.report.folder.document import STATUSES, reached
 from vmfuzz.report.html import page, text
 from vmstore.clauses import CLAUSES
+from vmstore.clauses.own import OWN_CLAUSES
 
 Json = dict[str, Any]
 Filmed = Callable[[int], tuple[Json | None, str]]  # of a bucket: its film, or why there is none
@@ -152,7 +153,7 @@ def _clauses(document: Json) -> Iterator[str]:
     rows = document["clauses"]
     broken = sorted((row for row in rows if row["findings"]), key=lambda row: -row["findings"])
     amount = sum(row["is_clause"] for row in broken)
-    yield f'<h2 id="clauses">Clauses ({amount} of {len(CLAUSES)} broken)</h2>'
+    yield f'<h2 id="clauses">Clauses ({amount} of {len(CLAUSES) + len(OWN_CLAUSES)} broken)</h2>'
     if broken:
         yield from _clause_table(broken)
     yield '<details class="fold"><summary>the clauses that no finding broke</summary>'

@@ -1,0 +1,54 @@
+"""Clauses that come from outside of the model: evaluated one by one, after all of its own."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from vmstore.clauses.check import Subjects, Violation, cases, is_expected_failure
+from vmstore.clauses.registry import Clause
+from vmstore.step import State
+
+OWN_CLAUSES: Final[list[Clause]] = []
+
+
+class ClauseError(Exception):
+    """A clause that raised instead of deciding: the mistake of its author, never a finding."""
+
+    def __init__(self, clause: str, error: Exception) -> None:
+        super().__init__(f"clause {clause}: {type(error).__name__}: {error}")
+
+
+def own_violations(state: State, subjects: Subjects, clauses: Sequence[Clause]) -> list[Violation]:
+    """Return the violations of `clauses` among `subjects`, in their order.
+
+    Expected failures of the profile are left out. Errors: ClauseError.
+    """
+    by_scope = cases(state, subjects)
+    profile = state.world.profile
+    found = []
+    for clause in clauses:
+        if is_expected_failure(clause, state, profile):
+            continue
+        try:
+            for case in _broken(clause, by_scope[clause.scope]):
+                witness = clause.witness(case)
+                found.append(Violation(clause.id, clause.text, clause.source, witness))
+        except Exception as error:
+            raise ClauseError(clause.id, error) from error
+    return found
+
+
+def _broken(clause: Clause, subjects: list[Any]) -> Iterator[Any]:
+    return (case for case in subjects if clause.when(case) and not clause.holds(case))
+
+
+def own_nonvacuous(state: State, subjects: Subjects) -> set[str]:
+    """Return the ids of the registered clauses that apply to some subject. Errors: ClauseError."""
+    by_scope = cases(state, subjects)
+    found = set()
+    for clause in OWN_CLAUSES:
+        try:
+            if any(clause.when(case) for case in by_scope[clause.scope]):
+                found.add(clause.id)
+        except Exception as error:
+            raise ClauseError(clause.id, error) from error
+    return found
