@@ -145,7 +145,7 @@ class Shell:
     def apply(self, block: Block) -> None:
         """Apply a diff. Errors: AssertionError with what does not fit."""
         done = subprocess.run(
-            ["git", "apply", "--recount", "--unidiff-zero", "-"],
+            ["git", "apply", "--recount", "-"],
             cwd=self.folder,
             env={**self.environment, "GIT_CEILING_DIRECTORIES": str(self.folder.parent)},
             input=block.text,
