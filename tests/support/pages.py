@@ -120,7 +120,7 @@ class Shell:
                 path.write_text(block.text, encoding="utf-8")
             elif block.language in COMMANDS:
                 for command in commands(block):
-                    if (page, command.line) not in but:
+                    if (page, " ".join(command.line.split())) not in but:
                         self.run(command)
                         yield command.line
 
