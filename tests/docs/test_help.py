@@ -8,7 +8,7 @@ from pages import DOCS, Shell, blocks, commands
 
 PAGE = "docs/help/faq.md"
 TEXT = (DOCS / "help" / "faq.md").read_text(encoding="utf-8")
-SECTIONS = re.findall(r"^### `(.+)`\n(.*?)(?=^##|\Z)", TEXT, re.M | re.S)
+SECTIONS = re.findall(r"^### `([^\n]+)`\n(.*?)(?=^##|\Z)", TEXT, re.M | re.S)
 
 
 def test_there_are_messages_of_every_kind() -> None:
