@@ -1,9 +1,9 @@
 """Write the pictures of the pages anew: `python docs/pictures.py`.
 
-What can be taken from the model is: the numbers of the equation and the tables of the walk come from
-traces that run here; the arrows between the states of a slot are listed, and a test compares them
-with what runs do. A picture is one file for light and dark: it has colours by name, which follow the
-reader's preference, or the page that it stands in.
+What can be taken from the model is: the numbers of the equation and the tables of the walk come
+from traces that run here; the arrows between the states of a slot are listed, and a test compares
+them with what runs do. A picture is one file for light and dark: it has colours by name, which
+follow the reader's preference, or the page that it stands in.
 """
 
 import sys
@@ -19,20 +19,29 @@ from vmstore.step import STEPS, State
 
 FOLDER: Final = Path(__file__).parent / "pictures"
 _STYLE: Final = """\
-svg.vm { --ink: #1d2730; --paper: #ffffff; --soft: #e9eff3; --line: #5b6b78; --mark: #00695c;
-  --markbg: #d5efe9; --warn: #a3261b; font: 14px/1.3 system-ui, sans-serif; max-width: 100%; height: auto; }
-@media (prefers-color-scheme: dark) { svg.vm { --ink: #e3e9ee; --paper: #1c2228; --soft: #2a333b;
-  --line: #93a3b0; --mark: #5fd3bf; --markbg: #17423b; --warn: #ff9a8d; } }
-svg.vm text { fill: var(--ink); } svg.vm .small { font-size: 12px; } svg.vm .big { font-size: 17px; font-weight: 600; }
-svg.vm .mono { font-family: ui-monospace, monospace; font-size: 12.5px; } svg.vm .marked { fill: var(--mark); font-weight: 600; }
-svg.vm rect { fill: var(--soft); stroke: var(--line); } svg.vm rect.on { fill: var(--markbg); stroke: var(--mark); stroke-width: 2; }
-svg.vm rect.ground { fill: var(--paper); stroke: none; } svg.vm rect.off { fill: none; stroke-dasharray: 4 3; }
-svg.vm path { fill: none; stroke: var(--line); stroke-width: 1.5; } svg.vm path.on { stroke: var(--mark); stroke-width: 2.5; }
-svg.vm marker path { fill: var(--line); stroke: none; } svg.vm marker.on path { fill: var(--mark); }
+svg.vm { --ink: #1d2730; --paper: #ffffff; --soft: #e9eff3; --line: #5b6b78;
+  --mark: #00695c; --markbg: #d5efe9;
+  font: 14px/1.3 system-ui, sans-serif; max-width: 100%; height: auto; }
+@media (prefers-color-scheme: dark) { svg.vm { --ink: #e3e9ee; --paper: #1c2228;
+  --soft: #2a333b; --line: #93a3b0; --mark: #5fd3bf; --markbg: #17423b; } }
+svg.vm text { fill: var(--ink); }
+svg.vm .small { font-size: 12px; }
+svg.vm .big { font-size: 17px; font-weight: 600; }
+svg.vm .mono { font-family: ui-monospace, monospace; font-size: 12.5px; }
+svg.vm .marked { fill: var(--mark); font-weight: 600; }
+svg.vm rect { fill: var(--soft); stroke: var(--line); }
+svg.vm rect.on { fill: var(--markbg); stroke: var(--mark); stroke-width: 2; }
+svg.vm rect.off { fill: none; stroke-dasharray: 4 3; }
+svg.vm rect.ground { fill: var(--paper); stroke: none; }
+svg.vm path { fill: none; stroke: var(--line); stroke-width: 1.5; }
+svg.vm path.on { stroke: var(--mark); stroke-width: 2.5; }
+svg.vm marker path { fill: var(--line); stroke: none; }
+svg.vm marker.on path { fill: var(--mark); }
 """
 _HEAD: Final = (
     '<marker id="{id}" class="{kind}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9"'
-    ' markerHeight="9" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0 0L8 4L0 8z"/></marker>'
+    ' markerHeight="9" markerUnits="userSpaceOnUse" orient="auto-start-reverse">'
+    '<path d="M0 0L8 4L0 8z"/></marker>'
 )
 
 
@@ -99,7 +108,7 @@ UNUSED, SHARED, UNIQUE = "UNUSED", "1 ..= MAX", "UNIQUE"
 MOVES: Final = {
     (UNUSED, SHARED): ("frame_from_unused", "segment_from_unused"),
     (UNUSED, UNIQUE): ("unique_from_unused",),
-    (SHARED, SHARED): ("frame_clone", "frame_drop", "segment_slice", "cursor_map"),
+    (SHARED, SHARED): ("frame_clone", "frame_drop", "segment_slice", "segment_clone"),
     (SHARED, UNUSED): ("frame_drop", "segment_drop", "cursor_unmap"),
     (SHARED, UNIQUE): ("unique_try_from_shared",),
     (UNIQUE, SHARED): ("unique_into_shared",),
@@ -224,8 +233,8 @@ def cursor_walk() -> str:
         _table(d, x, node, index, geometry.levels)
         target = pte.child_paddr(word) if child else pte.leaf_paddr(geometry, word, node.level)
         d.text(x + 65, 268, f"index {index}", "small marked")
-        d.arrow(f"M{x + 131} {84 + 46 * index} C{x + 150} {84 + 46 * index} {x + 130} 84 {x + 150} 84",
-                "on")  # fmt: skip
+        y = 84 + 46 * index
+        d.arrow(f"M{x + 131} {y} C{x + 150} {y} {x + 130} 84 {x + 150} 84", "on")
         x += 152
         if not child:
             d.box(x, 60, 130, 48, "on")

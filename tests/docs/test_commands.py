@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pages import COMMANDS, DOCS, ROOT, Block, Shell, blocks, commands, matches, pages
+from pages import COMMANDS, DOCS, ROOT, Block, Command, Shell, blocks, commands, matches, pages
 
 LISTED = "docs/reference/not-run.md"
 # Each is played from top to bottom in a folder of its own.
@@ -69,6 +69,16 @@ def test_a_page_does_what_it_shows(page: str, reader: Shell) -> None:
     done = list(reader.play(page, but=exceptions()))
 
     assert done or all((page, line) in exceptions() for _, line in shown(page))
+
+
+@pytest.mark.pure
+def test_the_examples_in_python_run(reader: Shell) -> None:
+    shown = [block for page in READ for block in blocks(page) if block.language == "python"]
+
+    assert len(shown) >= 2
+    for number, block in enumerate(shown):
+        (reader.folder / f"example{number}.py").write_text(block.text, encoding="utf-8")
+        reader.run(Command(str(block), f"python example{number}.py", "", 0))
 
 
 @pytest.mark.slow
