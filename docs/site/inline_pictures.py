@@ -1,7 +1,7 @@
 """Puts the pictures of `docs/pictures/` into the pages, so that they take a page's colours.
 
-As a file beside it, a picture knows what the reader's system prefers, but not which of light and dark
-was chosen on the site. MkDocs calls `on_page_content` for each page.
+As a file beside it, a picture knows what the reader's system prefers, but not which of light and
+dark was chosen on the site. MkDocs calls `on_page_content` for each page.
 """
 
 import re
