@@ -34,4 +34,4 @@ def contributor(tmp_path: Path) -> Shell:
     for name in FILES:
         shutil.copy(ROOT / name, folder)
     found = f"{folder}/harness:{folder}/models"
-    return Shell(folder, programs(tmp_path / "bin"), PYTHONPATH=found)
+    return Shell(folder, programs(tmp_path / "bin"), seconds=500.0, PYTHONPATH=found)

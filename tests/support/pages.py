@@ -14,7 +14,6 @@ DOCS: Final = ROOT / "docs"
 COMMANDS: Final = frozenset({"bash", "console", "sh", "shell"})
 _BLOCK: Final = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.M | re.S)
 _TITLE: Final = re.compile(r'title="([^"]+)"')
-_TIMEOUT: Final = 110.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +91,12 @@ def _squeezed(text: str) -> str:
 
 
 class Shell:
-    """Runs what a page tells its reader to do, in one folder."""
+    """Runs what a page tells its reader to do, in one folder; a command may take `seconds`."""
 
-    def __init__(self, folder: Path, path: Path, **environment: str) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, path: Path, seconds: float = 110.0, **environment: str
+    ) -> None:
+        self.folder, self.seconds = folder, seconds
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV_"))}
         self.environment = {
             **kept,
@@ -134,7 +135,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=_TIMEOUT,
+            timeout=self.seconds,
             check=False,
         )
         said = f"{command.where}: `{command.line}` exits with {done.returncode}:\n{done.stdout}"
