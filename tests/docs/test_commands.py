@@ -63,6 +63,7 @@ def test_every_listed_command_is_on_its_page() -> None:
     assert len(exceptions()) > 10
 
 
+@pytest.mark.slow  # two minutes together
 @pytest.mark.pure  # some of them use the corpora of a checkout
 @pytest.mark.parametrize("page", PLAYED)
 def test_a_page_does_what_it_shows(page: str, reader: Shell) -> None:

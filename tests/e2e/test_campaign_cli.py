@@ -419,7 +419,7 @@ def test_the_corpus_can_be_looked_at_gathered_and_thinned_out(
 
 
 def test_a_corpus_is_distilled_to_what_shows_as_much(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
-    vmfuzz(*WORKERS, "--steps", 3_000, "--out", "night")
+    vmfuzz(*WORKERS, "--steps", 1_000, "--out", "night")
     stats = [json.loads(vmfuzz("corpus", "stats", "night", "--json").stdout)]
     done = vmfuzz("corpus", "distill", "night", "--out", "seeds")
     stats.append(json.loads(vmfuzz("corpus", "stats", "seeds", "--json").stdout))

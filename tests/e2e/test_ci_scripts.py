@@ -287,6 +287,7 @@ def test_a_push_replays_the_traces_and_fuzzes(model: Night) -> None:
     assert clean.summary.count("## ") == 2
 
 
+@pytest.mark.slow
 def test_a_push_that_breaks_a_trace_and_finds_something_is_red_for_both(
     tmp_path: Path, vmfuzz: Vmfuzz
 ) -> None:
@@ -312,6 +313,7 @@ def test_a_live_agent_is_fuzzed_and_drilled(tmp_path: Path, vmfuzz: Vmfuzz) -> N
     assert "the drill is passed" in drill.log
 
 
+@pytest.mark.slow
 def test_a_bug_is_red_and_filed_once_however_often_it_is_found(
     tmp_path: Path, vmfuzz: Vmfuzz
 ) -> None:

@@ -41,8 +41,12 @@ class Command:
 
 
 def pages() -> list[str]:
-    """Return every page, README included, relative to the top level, sorted."""
-    found = sorted(path.relative_to(ROOT).as_posix() for path in DOCS.rglob("*.md"))
+    """Return every page, README included, relative to the top level, sorted.
+
+    What stands beside the example programs is theirs.
+    """
+    files = [path for path in DOCS.rglob("*.md") if DOCS / "examples" not in path.parents]
+    found = sorted(path.relative_to(ROOT).as_posix() for path in files)
     return ["README.md", *found]
 
 

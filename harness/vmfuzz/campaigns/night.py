@@ -1,4 +1,4 @@
-"""A campaign of several workers, stage by stage: replay, engines, minimize, distill, end.
+"""A campaign of several workers, stage by stage: replay, engines, minimize, distill, rest.
 
 Every stage has a share of the time; what one leaves over the next ones get. The clock only stops
 things: what a worker runs follows from its seed, and from what others have stored.
@@ -33,6 +33,7 @@ _END_SHARE: Final = 0.04  # of the time, for minimizing and distilling,
 _END_LEAST, _END_MOST = 1.0, 180.0  # within these limits; seconds
 _DISTILL_SHARE: Final = 0.5  # of the time that is left at the end
 _DRAIN: Final = 3.0  # seconds for what was found when an interrupt came
+_LAST: Final = 1.0  # seconds for what the rest of the time has found
 _SHORTEST: Final = 0.3  # seconds that are worth starting workers for
 
 
@@ -105,6 +106,7 @@ class Night:
             self._staged("engines", self._engines)
             self._staged("minimize", self._minimize)
             self._staged("distill", self._distill)
+            self._staged("rest", self._rest)
         finally:
             self.morgue.close()
             self.processes.place.close()
@@ -152,7 +154,18 @@ class Night:
         assert self._end is not None
         return min(_END_MOST, max(_END_SHARE * self._end, min(_END_LEAST, self._end / 4)))
 
-    def _engine(self, name: str, seconds: float | None, steps: int | None) -> None:
+    def _rest(self) -> str:
+        """Spend on traces what the stages before have left over, and judge what they find."""
+        names = [name for name in self.asked.engines if name != EXHAUSTIVE]
+        seconds = self.left() - _LAST
+        is_counted = self._end is None or self.asked.plan.steps is not None
+        if is_counted or not names or seconds < _SHORTEST or not self.goes_on():
+            return ""
+        self._engine(names[0], seconds, None, "rest")
+        self.stage = "rest"
+        return self._minimize()
+
+    def _engine(self, name: str, seconds: float | None, steps: int | None, part: str = "") -> None:
         self.stage = name
         self.recorder.stage(name, "begin")
         workers, started = self.asked.workers, self.recorder.elapsed()
@@ -160,19 +173,21 @@ class Night:
         if name == EXHAUSTIVE:  # one search cannot be shared out: the others draw traces meanwhile
             names = [name, *["swarm"] * (workers - 1)]
         share = None if steps is None else max(1, steps // workers)
-        jobs = [self._job(names[n], n, seconds, share) for n in range(workers)]
+        jobs = [self._job(names[n], n, seconds, share, part) for n in range(workers)]
         self.pool.run(jobs, None if seconds is None else seconds + GRACE / 2)
         for each in dict.fromkeys(names):
             if each in self.census.progress:
                 self.census.progress[each].seconds += self.recorder.elapsed() - started
         self.recorder.stage(name, "cut" if self.is_interrupted else "end")
 
-    def _job(self, name: str, worker: int, seconds: float | None, steps: int | None) -> Job:
+    def _job(
+        self, name: str, worker: int, seconds: float | None, steps: int | None, part: str
+    ) -> Job:
         plan = replace(self.asked.plan, seconds=seconds, steps=steps, live=None)
         if name == EXHAUSTIVE and plan.scope.resume is None:
             file = self.folder.path / search_file(plan)
             plan = replace(plan, scope=replace(plan.scope, resume=file))
-        seed = seed_of(plan.rng_seed, self.recorder.run, name, worker)
+        seed = seed_of(plan.rng_seed, self.recorder.run, name + part, worker)
         return Job(
             "engine",
             name,
