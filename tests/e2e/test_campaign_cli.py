@@ -429,7 +429,7 @@ def test_a_corpus_is_distilled_to_what_shows_as_much(vmfuzz: Vmfuzz, tmp_path: P
     assert done.returncode == 0
     assert f"they show {after['features']:,} features, {before['features']:,} before" in done.stdout
     assert done.stdout.startswith(f"{after['traces']:,} of {before['traces']:,} traces, ")
-    assert after["features"] >= before["features"] > 500
+    assert after["features"] >= before["features"] > 200
     assert after["ops"] < before["ops"]
     assert again.returncode == 2
     assert "has traces already; choose another folder" in again.stderr
