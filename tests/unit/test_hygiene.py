@@ -28,7 +28,7 @@ def tracked() -> list[Path]:
 def test_tracked_text_names_no_machine_and_no_registry_and_is_finished() -> None:
     looked_at = 0
     for path in tracked():
-        if not path.exists() or path.suffix in {".gz"}:
+        if not path.exists() or path.suffix in {".gz", ".png"}:
             continue
         text = path.read_text(encoding="utf-8")
         looked_at += 1
