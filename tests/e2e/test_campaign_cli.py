@@ -228,7 +228,7 @@ def test_the_second_interrupt_stops_at_once(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=10)
 
-    assert process.returncode == 130
+    assert process.returncode in {130, -signal.SIGINT}  # a shell calls both 130
     assert "Traceback" not in errors
     wait_for_end(children)
 

@@ -117,7 +117,7 @@ def test_what_ends_a_worker_is_kept_with_its_trace_and_the_campaign_goes_on(
     assert summary["new"] == [f"{clause}/unique_drop"]
     assert any(line.startswith("kept: ") for line in lines)
     stages = [event.name for event in events if isinstance(event, Stage)]
-    assert stages[-1] == "distill"
+    assert stages[-1] == "rest"
 
 
 def test_what_does_not_happen_again_is_flaky(tmp_path: Path) -> None:
