@@ -76,7 +76,7 @@ class Fleet:
             raise VmfuzzError("the cluster has no node with a core")
         probe = ray.remote(_probe)
         asked = {
-            node: probe.options(num_cpus=0, max_retries=0, **self._on(node, soft=False)).remote()
+            node: probe.options(num_cpus=0, max_retries=0, **self._on(node)).remote()
             for node in nodes
         }
         ready, _ = ray.wait(list(asked.values()), num_returns=len(asked), timeout=_PROBE)
@@ -108,7 +108,8 @@ class Fleet:
         node = self._emptiest()
         load = self._load[node] = self._load.get(node, 0) + 1
         cpus = 1 if load <= self.nodes().get(node, ("", 0))[1] else 0  # too many rather than none
-        actor = self._actor.options(num_cpus=cpus, max_restarts=0, **self._on(node, soft=True))
+        # Not soft: Ray would take another node now and then, and we would shun the wrong one.
+        actor = self._actor.options(num_cpus=cpus, max_restarts=0, **self._on(node))
         return actor.remote(), node
 
     def dismiss(self, actor: Any, node: str, *, is_lost: bool) -> None:
@@ -138,10 +139,10 @@ class Fleet:
         return min(fit, key=lambda node: (self._load.get(node, 0) + 1) / nodes[node][1])
 
     @staticmethod
-    def _on(node: str, *, soft: bool) -> dict[str, Any]:
+    def _on(node: str) -> dict[str, Any]:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        return {"scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=soft)}
+        return {"scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False)}
 
 
 def _probe() -> tuple[str, list[str]]:
