@@ -17,7 +17,7 @@ from vmfuzz.campaigns.events import Event, Progress, Stage
 from vmfuzz.campaigns.folder import EVENTS
 from vmfuzz.errors import HarnessError, VmfuzzError
 
-SHARE: Final = 0.1  # of the time of the engines: what is called its start, and its end
+_SHARE: Final = 0.1  # of the time of the engines: what is called its start, and its end
 _OVERRUN: Final = (5.0, 0.02)  # seconds, or of the time: what a campaign may take longer
 _STDERR: Final = 2
 _GRACE: Final = 120.0  # seconds until a campaign that does not end is killed
@@ -96,7 +96,7 @@ def judged(asked: float, took: float, events: Sequence[Event]) -> Measured:
     marks = {e.state: e.t for e in events if isinstance(e, Stage) and e.name == "engines"}
     begin, end = marks.get("begin", 0.0), marks.get("end", marks.get("cut", took))
     counted = [e for e in events if isinstance(e, Progress) and begin <= e.t <= end]
-    part = SHARE * (end - begin)
+    part = _SHARE * (end - begin)
     first = [e for e in counted if e.t <= begin + part]
     last = [e for e in counted if e.t >= end - part]
     if len(first) < 2 or len(last) < 2:

@@ -26,7 +26,6 @@ from vmstore.world import World
 
 _SETTINGS: Final = frozenset(field.name for field in fields(World))
 
-
 Configure = Callable[[Plan, int], SwarmConfig]
 _Draw = Callable[[Drawing], Any]
 

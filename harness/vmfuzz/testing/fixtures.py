@@ -84,12 +84,16 @@ class Model:
             raise failure(self.trace(), finding)
 
 
-class ModelFactory:
-    """The fixture `vm_model`."""
+class _Configured:
+    """A fixture that reads pytest's configuration, and knows the clauses and faults installed."""
 
     def __init__(self, config: pytest.Config) -> None:
         load_extensions()
         self.config = config
+
+
+class ModelFactory(_Configured):
+    """The fixture `vm_model`."""
 
     def __call__(
         self,
@@ -107,12 +111,8 @@ class ModelFactory:
         return Model(made, tuple(faults), frozenset(checks))
 
 
-class TraceFactory:
+class TraceFactory(_Configured):
     """The fixture `vm_trace_factory`."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        load_extensions()
-        self.config = config
 
     def __call__(
         self,
@@ -132,12 +132,8 @@ class TraceFactory:
         return replace(read, world=made, faults=tuple(faults), expect=end)
 
 
-class Replay:
+class Replay(_Configured):
     """The fixture `vm_replay`."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        load_extensions()
-        self.config = config
 
     def __call__(
         self,
