@@ -16,6 +16,7 @@ def test_there_are_messages_of_every_kind() -> None:
     assert len({heading for heading, _ in SECTIONS}) == len(SECTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.pure
 def test_each_heading_is_what_its_command_prints(reader: Shell) -> None:
     lines = TEXT.splitlines()

@@ -141,6 +141,7 @@ def test_a_time_limit_is_kept(vmfuzz: Vmfuzz) -> None:
     assert engine["steps"] > 20_000
 
 
+@pytest.mark.slow
 @needs_atheris
 def test_a_killed_child_ends_the_run_and_what_was_found_stays(tmp_path: Path) -> None:
     out = tmp_path / "findings"
@@ -159,6 +160,7 @@ def test_a_killed_child_ends_the_run_and_what_was_found_stays(tmp_path: Path) ->
     assert finding.signature == "ACCT.3c/segment_clone"
 
 
+@pytest.mark.slow
 @needs_atheris
 def test_an_interrupted_run_shows_what_it_found_and_leaves_no_child(tmp_path: Path) -> None:
     with running(tmp_path / "findings") as (process, child):
@@ -184,16 +186,12 @@ def test_a_killed_run_leaves_neither_child_nor_folder(tmp_path: Path) -> None:
 
 
 @needs_atheris
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "problem"),
     [
         pytest.param(Limits(timeout=1), "one input ran for more than 1 s", id="timeout"),
-        pytest.param(
-            Limits(memory_mb=100),
-            "one input needed more than 100 MB",
-            id="memory",
-            marks=pytest.mark.slow,
-        ),
+        pytest.param(Limits(memory_mb=100), "one input needed more than 100 MB", id="memory"),
     ],
 )
 def test_an_input_that_takes_too_much_is_kept_as_a_trace(

@@ -5,12 +5,15 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 import vmfuzz.audit
 
 Vmfuzz = Callable[..., subprocess.CompletedProcess[str]]
 TRACES = Path(vmfuzz.audit.__file__).parent / "traces"
 
 
+@pytest.mark.slow
 def test_the_same_steps_and_seed_give_the_same_table(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
     arguments = ("audit", "--steps", 1500, "--contract", "OP.UNMAP.*", "--profile", "ostd")
     first = vmfuzz(*arguments, "--json", "--out", tmp_path / "a", PYTHONHASHSEED="1")
@@ -34,6 +37,7 @@ def test_the_same_steps_and_seed_give_the_same_table(vmfuzz: Vmfuzz, tmp_path: P
     assert "## AX-09" in (tmp_path / "a" / "audit.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_contract_that_a_planted_bug_breaks_is_news(vmfuzz: Vmfuzz) -> None:
     done = vmfuzz(
         "audit", "--steps", 6000, "--contract", "OP.SC.*", "--profile", "ostd",

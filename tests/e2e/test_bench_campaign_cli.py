@@ -30,6 +30,7 @@ def test_a_campaign_is_in_time_and_its_folder_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "kept" / "events.jsonl").is_file()
 
 
+@pytest.mark.slow
 def test_a_short_campaign_is_judged_by_its_time_alone() -> None:
     done = bench("--time", "1s")
 

@@ -12,6 +12,8 @@ from vmfuzz.bench import trial as bench_trial
 from vmfuzz.bench.trial import Moment, Quarry, Trial
 from vmfuzz.cli.bench import command
 
+pytestmark = pytest.mark.slow  # each test hunts planted bugs
+
 ROOT = Path(__file__).parents[2]
 QUICK = "nyx-u8-refcount"
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each test hunts planted bugs
+
 QUICK = "nyx-u8-refcount"
 GENERATORS = ("swarm", "every-op", "no-partners", "wide", "anywhere", "one-world")
 

@@ -94,6 +94,7 @@ def test_without_a_folder_nothing_stays_behind(vmfuzz: Vmfuzz, tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == []
 
 
+@pytest.mark.slow
 def test_a_finding_that_is_written_down_passes_until_its_day(
     vmfuzz: Vmfuzz, tmp_path: Path
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_finding_that_is_written_down_passes_until_its_day(
     assert "known.toml: ACCT.3c/segment_clone has expired, so it counts again" in fails.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_that_has_a_finding_knows_it_and_fail_on_new_lets_it_pass(
     vmfuzz: Vmfuzz, tmp_path: Path
 ) -> None:
@@ -177,9 +179,8 @@ def check_whole(folder: Path, runs: int) -> None:
     assert list((folder / "night").rglob(".*")) == []
 
 
-@pytest.mark.parametrize(
-    "kills", [3, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.timeout(600))])
 def test_a_campaign_survives_being_killed(vmfuzz: Vmfuzz, tmp_path: Path, kills: int) -> None:
     resumed_after_kills(tmp_path, kills, seed=kills)
     done = vmfuzz("fuzz", "--out", "night", "--resume", "--time", "1h", "--steps", 3000, "--json")
@@ -189,6 +190,7 @@ def test_a_campaign_survives_being_killed(vmfuzz: Vmfuzz, tmp_path: Path, kills:
     check_whole(tmp_path, kills + 1)
 
 
+@pytest.mark.slow
 def test_a_campaign_that_has_used_up_its_time_says_so(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
     first = vmfuzz(*WORKERS, "--time", "3s", "--out", "night")
     again = vmfuzz("fuzz", "--resume", "--out", "night")
@@ -338,6 +340,7 @@ def test_options_come_from_profile_and_file_and_the_command_line_wins(
     assert vmfuzz("fuzz", "--json").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["smoke", "ci", "nightly", "deep", "boundary"])
 def test_every_profile_that_ships_runs(vmfuzz: Vmfuzz, tmp_path: Path, profile: str) -> None:
     done = vmfuzz("fuzz", "--config-profile", profile, "--time", "3s", "--depth", 1, "--engine",
@@ -347,6 +350,7 @@ def test_every_profile_that_ships_runs(vmfuzz: Vmfuzz, tmp_path: Path, profile: 
     assert campaign_of(done)["workers"] == len(os.sched_getaffinity(0))
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_in_the_next_run_and_another_one_has_its_own_file(
     vmfuzz: Vmfuzz, tmp_path: Path
 ) -> None:
@@ -361,6 +365,7 @@ def test_a_search_goes_on_in_the_next_run_and_another_one_has_its_own_file(
     assert len(list((tmp_path / "night").glob("exhaustive-*.jsonl"))) == 2
 
 
+@pytest.mark.slow
 def test_kept_traces_must_end_as_they_say(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
     corpora = Path(__file__).parents[2] / "corpora" / "regressions"
     kept = tmp_path / "kept"
@@ -385,6 +390,7 @@ def test_a_line_every_now_and_then_is_all_that_stderr_gets(vmfuzz: Vmfuzz, tmp_p
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_the_corpus_can_be_looked_at_gathered_and_thinned_out(
     vmfuzz: Vmfuzz, tmp_path: Path
 ) -> None:
@@ -418,6 +424,7 @@ def test_the_corpus_can_be_looked_at_gathered_and_thinned_out(
     assert json.loads(vmfuzz("corpus", "stats", "both", "--json").stdout) == stats
 
 
+@pytest.mark.slow
 def test_a_corpus_is_distilled_to_what_shows_as_much(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
     vmfuzz(*WORKERS, "--steps", 1_000, "--out", "night")
     stats = [json.loads(vmfuzz("corpus", "stats", "night", "--json").stdout)]

@@ -169,6 +169,7 @@ def test_a_clean_night_runs_every_script_and_files_nothing(model: Night) -> None
     assert model.run(NIGHTLY, "code-scanning", shard=0).ran == []
 
 
+@pytest.mark.slow
 def test_a_finding_turns_the_night_red_and_is_filed(model: Night) -> None:
     model.runner.environment["STEPS"] = ENOUGH
     model.settings(f'fault = ["{FAULT}"]')
@@ -202,6 +203,7 @@ def test_a_run_files_five_issues_at_most_and_one_for_what_two_shards_found(model
     assert second.log.count("is open: vmfuzz: SLOT.0") == 5
 
 
+@pytest.mark.slow
 def test_a_drill_is_green_when_the_planted_bug_is_found_and_tries_the_tracker(model: Night) -> None:
     model.runner.environment["STEPS"] = ENOUGH
     fuzz, issues = model.night(run=5, inputs={"drill": FAULT})
@@ -213,6 +215,7 @@ def test_a_drill_is_green_when_the_planted_bug_is_found_and_tries_the_tracker(mo
     assert not (model.runner.root / "cache").exists()
 
 
+@pytest.mark.slow
 def test_a_drill_is_red_when_the_alarm_is_deaf(model: Night) -> None:
     model.runner.environment["DEAF"] = "1"
     fuzz, _ = model.night(run=6, inputs={"drill": FAULT})
@@ -275,6 +278,7 @@ def test_nothing_to_keep_is_an_error_of_its_own(model: Night) -> None:
     assert "nothing new, so no issue" in issues.log
 
 
+@pytest.mark.slow
 def test_a_push_replays_the_traces_and_fuzzes(model: Night) -> None:
     keep_trace(model, "#vmfuzz-trace 1\nworld\ns0 = segment_from_unused(start=0x0, end=0x1000)\n")
     clean = model.run(CHECK, "check")
@@ -300,6 +304,7 @@ def test_a_push_that_breaks_a_trace_and_finds_something_is_red_for_both(
     assert "DIVERGE.slots/frame_from_unused" in result.summary
 
 
+@pytest.mark.slow
 def test_a_live_agent_is_fuzzed_and_drilled(tmp_path: Path, vmfuzz: Vmfuzz) -> None:
     night = agent(tmp_path, vmfuzz)
     fuzz, issues = night.night(run=3)

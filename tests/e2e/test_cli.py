@@ -70,6 +70,7 @@ def test_a_known_signature_does_not_stop_a_run_that_waits_for_new_ones(
     assert {finding["new"] for finding in findings} >= {False}
 
 
+@pytest.mark.slow
 def test_both_engines_run(vmfuzz: Vmfuzz) -> None:
     done = vmfuzz("fuzz", "--engine", "swarm,hypothesis", "--steps", 800, "--json")
 
@@ -131,7 +132,10 @@ def test_a_mismatch_exits_1(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
     assert "recorded {'err': 'Busy'}" in done.stdout
 
 
-@pytest.mark.parametrize("part", ["ops", "clauses", "variants", "quirks", "faults"])
+@pytest.mark.parametrize(
+    "part",
+    ["ops", pytest.param("clauses", marks=pytest.mark.slow), "variants", "quirks", "faults"],
+)
 def test_every_part_of_the_model_can_be_listed(vmfuzz: Vmfuzz, part: str) -> None:
     shown, document = vmfuzz("model", part), vmfuzz("model", part, "--json")
 
@@ -156,6 +160,7 @@ def test_the_catalogue_of_bugs_can_be_read_and_narrowed(vmfuzz: Vmfuzz) -> None:
     assert all(bool(row["reason"]) == (row["status"] == "out-of-scope") for row in whole)
 
 
+@pytest.mark.slow
 def test_the_doctor_finds_the_installation_fit(vmfuzz: Vmfuzz) -> None:
     done = vmfuzz("doctor", "--json")
 
@@ -239,6 +244,7 @@ def test_an_exception_of_ours_exits_3_and_is_no_finding(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_shows_what_it_did_and_exits_130(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "vmfuzz", "fuzz", "--time", "60s"],

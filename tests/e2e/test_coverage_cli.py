@@ -93,6 +93,7 @@ def test_the_page_is_written_whole(vmfuzz: Vmfuzz, trace: Path, tmp_path: Path) 
     assert page.read_text().endswith("</html>\n")
 
 
+@pytest.mark.slow
 def test_the_lines_of_the_model_are_measured(vmfuzz: Vmfuzz, trace: Path, tmp_path: Path) -> None:
     (tmp_path / "coverage.py").write_text("raise SystemExit('not the library')\n")
     done = vmfuzz("coverage", trace, "--code", "--json")

@@ -35,6 +35,7 @@ def check_folder(out: Path) -> None:
     assert run(regression).finding is None
 
 
+@pytest.mark.slow
 def test_the_printed_command_repeats_the_bug(
     vmfuzz: Vmfuzz, without_atheris: dict[str, str], tmp_path: Path
 ) -> None:

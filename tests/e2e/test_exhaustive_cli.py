@@ -105,6 +105,7 @@ def test_its_options_need_the_engine(capsys: Any) -> None:
     assert "belong to --engine exhaustive" in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.slow
 def test_an_interrupt_keeps_the_file_whole(tmp_path: Path) -> None:
     kept = tmp_path / "search.jsonl"
     command = [sys.executable, "-m", "vmfuzz", *BASE, "--depth", "6", "--resume", str(kept)]

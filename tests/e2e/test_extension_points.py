@@ -24,6 +24,7 @@ def acme(tmp_path: Path) -> str:
     return path_of(install(tmp_path / "site"))
 
 
+@pytest.mark.slow
 def test_the_commands_know_what_a_package_offers(vmfuzz: Vmfuzz, acme: str) -> None:
     replayed = vmfuzz("replay", EXAMPLE / "traces", PYTHONPATH=acme)
     faults = vmfuzz("model", "faults", "--component", "extension", "--json", PYTHONPATH=acme)
@@ -38,6 +39,7 @@ def test_the_commands_know_what_a_package_offers(vmfuzz: Vmfuzz, acme: str) -> N
     assert looks["vmfuzz.faults acme"] == f"acme-vm 1.0: {FAULT}"
 
 
+@pytest.mark.slow
 def test_campaigns_workers_and_reports_know_it_too(
     vmfuzz: Vmfuzz, acme: str, tmp_path: Path
 ) -> None:
@@ -94,6 +96,7 @@ def test_a_broken_entry_point_is_named_with_its_distribution(
     assert expected in done.stderr
 
 
+@pytest.mark.slow
 def test_doctor_goes_on_and_fails(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
     site = install(tmp_path / "site", clauses="acme = acme_wm:CLAUSES")
 
@@ -127,6 +130,7 @@ def test_a_fault_that_raises_is_no_defect_of_vmfuzz(vmfuzz: Vmfuzz, tmp_path: Pa
     assert "this is a defect of an extension, not a finding" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_example_pass(tmp_path: Path) -> None:
     site = install(tmp_path / "site")
     project = tmp_path / "project"

@@ -41,6 +41,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_campaign_goes_on_when_the_disk_is_full_and_keeps_what_it_had(
     vmfuzz: Vmfuzz, disk: Path
 ) -> None:

@@ -258,6 +258,7 @@ def test_stderr_is_kept_with_the_finding_and_its_flood_bounded(
     assert len(done.stdout) < 5000
 
 
+@pytest.mark.slow
 def test_an_agent_that_closes_its_stdin_is_found_out_though_it_lives(
     agent: Callable[[str], str], trace: Path, tmp_path: Path, vmfuzz: Vmfuzz
 ) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from vmfuzz.trace_text import parse
 
+pytestmark = pytest.mark.slow  # each test hunts planted bugs
+
 Vmfuzz = Callable[..., subprocess.CompletedProcess[str]]
 HUNT = ("bench", "live", "--faults")
 

@@ -217,6 +217,7 @@ def rust_agent(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
     return build
 
 
+@pytest.mark.slow
 def test_the_rust_agent_agrees_with_the_model(
     vmfuzz: Vmfuzz, rust_agent: Callable[[str], Path]
 ) -> None:

@@ -19,6 +19,8 @@ from vmfuzz.sut.system import LiveSystem
 from vmfuzz.vectors import Vector, read_vectors
 from vmstore.ops import DECLARATIONS, Op
 
+pytestmark = pytest.mark.slow  # each test runs a campaign against an agent of its own
+
 VECTORS = Path(__file__).parents[2] / "corpora" / "vectors"
 SMALL = {"frames": "16", "pt_frames": "40", "entries": "4"}
 STEPS = 1_200

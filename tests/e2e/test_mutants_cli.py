@@ -39,6 +39,7 @@ def fates(*mutants: Mutant) -> list[Verdict]:
     return sorted(verdicts, key=lambda verdict: [m.id for m in mutants].index(verdict.mutant))
 
 
+@pytest.mark.slow
 @pytest.mark.pure  # hunts with the corpora of a checkout, too
 def test_mutants_die_of_what_they_break() -> None:
     counted = mutant("exec/meta.py", "drop_shared", "arithmetic", "-1")
@@ -53,6 +54,7 @@ def test_mutants_die_of_what_they_break() -> None:
     assert done[2].what.startswith("KeyError")
 
 
+@pytest.mark.slow
 def test_an_equivalent_survives() -> None:
     claim = mutant("exec/meta.py", "get_from_unused", "constant", "0")
     (done,) = fates(claim)
@@ -79,6 +81,7 @@ def test_a_model_that_is_not_clean_judges_nobody(monkeypatch: pytest.MonkeyPatch
         corpus.known_defects()
 
 
+@pytest.mark.slow
 def test_the_command_shows_score_and_survivors(capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["bench", "mutants", "--module", "rcu", "--sample", "3", "--time", "2s", "--json"])
     document = json.loads(capsys.readouterr().out)

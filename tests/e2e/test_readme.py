@@ -16,7 +16,8 @@ PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]  # `tests/docs` plays th
 
 
 @pytest.mark.parametrize(
-    ("heading", "ends"), [("Run it", "vmfuzz demo"), ("Test it", "pytest -q -n auto -m 'not slow'")]
+    ("heading", "ends"),
+    [("Run it", "vmfuzz demo"), ("Test it", "pytest -q -n auto --dist worksteal -m 'not slow'")],
 )
 def test_a_command_is_one_line_in_an_environment_of_its_own(heading: str, ends: str) -> None:
     assert README.exists(), "README.md is missing"
@@ -31,6 +32,7 @@ def test_a_command_is_one_line_in_an_environment_of_its_own(heading: str, ends: 
     assert f".venv/bin/{ends}" in block
 
 
+@pytest.mark.slow
 @pytest.mark.pure  # some of them use the corpora of a checkout
 def test_every_command_shown_runs(tmp_path: Path) -> None:
     """In the order of the pages, in one folder; campaigns are cut short, findings may be found."""

@@ -26,6 +26,8 @@ from vmfuzz.trace_file import load, save
 from vmfuzz.trace_text import parse
 from vmstore.ops import DECLARATIONS
 
+pytestmark = pytest.mark.slow  # each test runs a campaign of several processes
+
 OP = "UniqueDrop"
 SCRIPT = f"""
 import os

@@ -47,6 +47,7 @@ def test_the_swarm_finds_nothing(seed: int) -> None:
     assert progress.steps == 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pinned", "world"),
     [

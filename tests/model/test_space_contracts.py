@@ -1025,6 +1025,7 @@ NEVER_ASKED = {
 REPLACING = {"CUR.MAP.POST.9": "what is mapped is replaced"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["ostd", "vostd"])
 def test_all_clauses_hold_in_a_campaign_but_for_the_suspects(profile: str) -> None:
     asked: Counter[str] = Counter()

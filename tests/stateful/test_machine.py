@@ -62,6 +62,7 @@ def test_a_planted_bug_is_found_and_shown_as_a_trace(fault: str, clause: str) ->
     assert run(parse(format_trace(trace))).finding == finding
 
 
+@pytest.mark.slow
 def test_hypothesis_shrinks_a_finding_to_a_few_steps() -> None:
     limits = settings(LIMITS, stateful_step_count=15)  # shrinking takes time by the step
 

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from vmfuzz.campaigns.check import features_of
 from vmfuzz.campaigns.corpus import Corpus
 from vmfuzz.engines.interface import Plan
@@ -11,6 +13,7 @@ from vmstore.ops import DECLARATIONS, GENERATED
 CORPORA = Path(__file__).parents[2] / "corpora"
 
 
+@pytest.mark.slow
 def test_the_distilled_corpus_is_clean_and_shows_what_its_page_says() -> None:
     page = (CORPORA / "README.md").read_text(encoding="utf-8")
     found = re.search(r"([\d,]+) traces of ([\d,]+) ops show ([\d,]+) features", page)

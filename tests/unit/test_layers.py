@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,13 @@ SHELLS = {"os.system", "os.popen"}
 LONG_MODULES: set[str] = set()
 
 
-def imports(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -55,9 +61,8 @@ def within(name: str, module: str) -> bool:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_module_keeps_to_its_layer(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     below = path.relative_to(HARNESS / "vmfuzz").as_posix() if HARNESS in path.parents else ""
-    for name in imports(tree):
+    for name in imports(path):
         top = name.partition(".")[0]
         assert top not in FORBIDDEN_MODULES
         if MODELS in path.parents:
@@ -74,23 +79,21 @@ def test_a_module_keeps_to_its_layer(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_randomness_comes_from_a_seeded_generator(path: Path) -> None:
     """`random.random()` and an unseeded `Random()` make a run that cannot be repeated."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
 
-    assert {n for n in imports(tree) if within(n, "random")} <= {"random.Random"}
-    for node in ast.walk(tree):
+    assert {n for n in imports(path) if within(n, "random")} <= {"random.Random"}
+    for node in nodes(path):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id != "Random" or node.args, "Random() without a seed"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_nothing_evaluates_text_or_opens_a_shell(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
 
-    assert not SHELLS.intersection(imports(tree))
-    for node in ast.walk(tree):
+    assert not SHELLS.intersection(imports(path))
+    for node in nodes(path):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in FORBIDDEN_CALLS
-        if isinstance(node, ast.Attribute):
+        if isinstance(node, ast.Attribute) and node.attr in {"system", "popen"}:
             assert ast.unparse(node) not in SHELLS
         if isinstance(node, ast.keyword) and node.arg == "shell":
             pytest.fail("a shell")
@@ -98,14 +101,13 @@ def test_nothing_evaluates_text_or_opens_a_shell(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_modules_and_functions_stay_small(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    lines = len(text.splitlines())
+    lines = len(path.read_text(encoding="utf-8").splitlines())
 
     assert lines <= 500
     assert (lines > 300) == (path.relative_to(ROOT).as_posix() in LONG_MODULES), (
         f"{lines} lines; LONG_MODULES lists exactly the modules over 300"
     )
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             documented = len((ast.get_docstring(node, clean=False) or "").splitlines())
@@ -123,6 +125,6 @@ def test_the_view_never_sees_exec_state() -> None:
     """Two independent descriptions: only event tuples and the empty link are shared names."""
     allowed = {"vmstore.exec.machine": {"Event"}}
     for path in (MODELS / "vmstore" / "view").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vmstore.exec"):
                 assert {alias.name for alias in node.names} <= allowed.get(node.module or "", set())

@@ -342,6 +342,7 @@ def test_an_op_that_is_refused_is_not_generated_again(
     assert len(refused) > 5
 
 
+@pytest.mark.slow
 def test_an_op_that_is_refused_now_and_then_stays(
     agent: Callable[..., LiveSystem], tmp_path: Path
 ) -> None:

@@ -141,6 +141,7 @@ def test_a_constant_that_only_planted_bugs_use_is_left_alone() -> None:
     assert [node in dead for node in tree.body] == [True, False, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", modules())
 def test_every_mutant_is_a_different_program(module: str) -> None:
     original = ast.dump(ast.parse(catalogue.module_text(module)))

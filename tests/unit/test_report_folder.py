@@ -465,6 +465,7 @@ def long_trace(steps: int) -> str:
     return "\n".join([*CLONE.splitlines()[:3], *middle, *CLONE.splitlines()[3:], ""])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("amount", "steps"), [(50, 300), (400, 40)])
 def test_a_page_has_a_largest_size(tmp_path: Path, amount: int, steps: int) -> None:
     for number in range(amount):
