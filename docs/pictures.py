@@ -67,6 +67,13 @@ class Drawing:
             f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{mark}>{escape(words)}</text>'
         )
 
+    def card(self, x: float, y: float, w: float, h: float, *lines: str, kind: str = "") -> None:
+        """Draw a rectangle with a headline in it and small lines under that."""
+        self.box(x, y, w, h, kind)
+        top = y + (h - 18 * (len(lines) - 1)) / 2 + 5
+        for number, line in enumerate(lines):
+            self.text(x + w / 2, top + 18 * number, line, "small" if number else "big")
+
     def arrow(self, path: str, kind: str = "") -> None:
         """Draw a line with a head at its end."""
         head = f"{self.name}-{kind or 'head'}"
@@ -119,17 +126,9 @@ MOVES: Final = {
 def slot_states() -> str:
     """Draw the states of a slot between calls."""
     d = Drawing("slot", "The life of a metadata slot", 860, 420)
-    d.box(310, 20, 240, 58)
-    d.text(430, 45, "UNUSED", "big")
-    d.text(430, 65, "no metadata, nobody refers to it", "small")
-    d.box(40, 290, 220, 74, "on")
-    d.text(150, 316, "1 ..= MAX", "big")
-    d.text(150, 336, "shared: H + P + C + D", "small")
-    d.text(150, 353, "references", "small")
-    d.box(600, 290, 220, 74)
-    d.text(710, 316, "UNIQUE", "big")
-    d.text(710, 336, "one exclusive owner,", "small")
-    d.text(710, 353, "perhaps a list", "small")
+    d.card(310, 20, 240, 58, UNUSED, "no metadata, nobody refers to it")
+    d.card(40, 290, 220, 74, SHARED, "shared: H + P + C + D", "references", kind="on")
+    d.card(600, 290, 220, 74, UNIQUE, "one exclusive owner,", "perhaps a list")
     d.arrow("M330 80 C250 140 140 200 120 288")
     _labels(d, 130, 130, MOVES[UNUSED, SHARED])
     d.arrow("M200 288 C230 210 330 160 385 80")
@@ -274,29 +273,20 @@ def architecture() -> str:
     d.box(20, 226, 200, 36)
     d.text(120, 249, "a stored trace")
     d.arrow("M222 140 H288")
-    d.box(290, 112, 90, 58, "on")
-    d.text(335, 137, "op", "big")
-    d.text(335, 157, "one step", "small")
+    d.card(290, 112, 90, 58, "op", "one step", kind="on")
     d.arrow("M382 128 C410 128 410 86 438 86")
-    d.box(440, 50, 300, 72)
-    d.text(590, 78, "exec: what the code does", "big")
-    d.text(590, 102, "words of memory, tables, queues", "small")
+    d.card(440, 50, 300, 72, "exec: what the code does", "words of memory, tables, queues")
     d.arrow("M382 154 C410 154 410 206 438 206")
-    d.box(440, 170, 250, 72)
-    d.text(565, 198, "view: what it means", "big")
-    d.text(565, 222, "owners, mappings, sequences", "small")
+    d.card(440, 170, 250, 72, "view: what it means", "owners, mappings, sequences")
     d.arrow("M540 122 V168")
     d.text(550, 150, "outcome, nothing else", "small", "start")
     d.arrow("M715 122 V288")
     d.arrow("M565 242 V288")
     d.arrow("M222 244 C280 244 320 220 330 172")
-    d.box(290, 290, 450, 58, "on")
-    d.text(515, 315, "clauses and checks after every step", "big")
-    d.text(515, 335, "invariants, extra, outcome, view", "small")
+    checks = ("clauses and checks after every step", "invariants, extra, outcome, view")
+    d.card(290, 290, 450, 58, *checks, kind="on")
     d.arrow("M288 319 H222")
-    d.box(20, 290, 200, 58)
-    d.text(120, 315, "finding", "big")
-    d.text(120, 335, "clause, op, minimal trace", "small")
+    d.card(20, 290, 200, 58, "finding", "clause, op, minimal trace")
     d.arrow("M120 288 V264")
     d.text(380, 385, "An agent around real code takes the place of exec.", "small")
     return d.svg()
