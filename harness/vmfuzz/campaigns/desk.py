@@ -9,9 +9,9 @@ from typing import Final
 
 from vmfuzz.campaign import Campaign, improve, record
 from vmfuzz.campaigns.corpus import name_of
+from vmfuzz.campaigns.descriptions import finding_event
 from vmfuzz.campaigns.events import FindingSeen
 from vmfuzz.campaigns.folder import CampaignFolder
-from vmfuzz.campaigns.in_process import finding_event
 from vmfuzz.campaigns.known import Known
 from vmfuzz.campaigns.recorder import Recorder
 from vmfuzz.crashes import bucket_name, cut

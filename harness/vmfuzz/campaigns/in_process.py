@@ -1,30 +1,16 @@
 """Keeps a campaign of this process in its folder, while it runs."""
 
-import os
-import platform
-import resource
 from functools import partial
 from pathlib import Path
-from typing import Final
 
-from vmfuzz import __version__
 from vmfuzz.campaign import Campaign, Stored
-from vmfuzz.campaigns.events import End, FindingSeen, Start
+from vmfuzz.campaigns.descriptions import finding_event, plan_document, start_event
+from vmfuzz.campaigns.events import End
 from vmfuzz.campaigns.folder import CampaignFolder
+from vmfuzz.campaigns.memory import resident
 from vmfuzz.campaigns.recorder import Recorder
-from vmfuzz.crashes import UPSTREAM, buckets
+from vmfuzz.crashes import buckets
 from vmfuzz.engines.interface import Plan, Progress
-from vmfuzz.trace import FORMAT_VERSION
-from vmfuzz.trace_text import format_world
-
-VERSIONS: Final = {
-    "vmfuzz": __version__,
-    "python": platform.python_version(),
-    "trace_format": str(FORMAT_VERSION),
-    "upstream": UPSTREAM,
-}
-_PAGE: Final = resource.getpagesize()
-_MAX_WORDS: Final = 10_000  # characters of a witness that the log takes
 
 
 class Keeper:
@@ -92,88 +78,3 @@ class Keeper:
             tally=self.campaign.tally(),
             quirks=self.campaign.quirks(),
         )
-
-
-def plan_document(plan: Plan, engines: list[str], *, workers: int) -> dict[str, object]:
-    """Return what decides a campaign, as JSON values, for `meta.json`."""
-    return {
-        "versions": VERSIONS,
-        "upstream": UPSTREAM,
-        "plan": {
-            "engines": engines,
-            "seed": plan.rng_seed,
-            "world": plan.world.settings(),
-            "pinned": sorted(plan.pinned),
-            "faults": list(plan.faults),
-            "checks": sorted(plan.checks),
-            "strict": plan.strict,
-            "feedback": plan.feedback,
-            "seconds": plan.seconds,
-            "steps": plan.steps,
-            "workers": workers,
-            "sut": plan.live.name if plan.live is not None else None,
-        },
-    }
-
-
-def start_event(
-    t: float,
-    run: int,
-    *,
-    plan: Plan,
-    engines: list[str],
-    workers: int,
-    date: str,
-    is_resumed: bool = False,
-) -> Start:
-    """Return the event that a run begins with."""
-    return Start(
-        t,
-        run,
-        engines=tuple(engines),
-        seed=plan.rng_seed,
-        world=format_world(plan.world),
-        checks=tuple(sorted(plan.checks)),
-        workers=workers,
-        seconds=plan.seconds,
-        steps=plan.steps,
-        faults=plan.faults,
-        is_resumed=is_resumed,
-        date=date,
-        versions=VERSIONS,
-    )
-
-
-def finding_event(
-    t: float, run: int, *, stored: Stored, status: str, path: str, reason: str = ""
-) -> FindingSeen:
-    """Return the event of a signature that was stored."""
-    small = stored.minimized
-    return FindingSeen(
-        t,
-        run,
-        signature=small.finding.signature,
-        clause=small.finding.clause,
-        op=small.finding.op,
-        witness=small.finding.witness[:_MAX_WORDS],
-        ops=len(small.trace.steps),
-        ops_found=stored.found.finding.step + 1,
-        engine=stored.found.engine,
-        status=status,
-        path=path,
-        reason=reason,
-    )
-
-
-def resident() -> int:
-    """Return the memory that this process has in use. Units: bytes."""
-    return resident_of(os.getpid())
-
-
-def resident_of(pid: int) -> int:
-    """Return the memory that a process has in use, 0 where that cannot be known. Units: bytes."""
-    try:
-        text = Path(f"/proc/{pid}/statm").read_text(encoding="ascii")
-        return int(text.split()[1]) * _PAGE
-    except (OSError, ValueError, IndexError):
-        return 0

@@ -16,9 +16,9 @@ from vmfuzz.campaigns.corpus import Corpus
 from vmfuzz.campaigns.desk import QUICK, Desk
 from vmfuzz.campaigns.folder import CORPUS
 from vmfuzz.campaigns.heartbeat import Beat
-from vmfuzz.campaigns.in_process import resident
 from vmfuzz.campaigns.job import Job, plan_values, search_file, seed_of
 from vmfuzz.campaigns.links import Limits, Place
+from vmfuzz.campaigns.memory import resident
 from vmfuzz.campaigns.messages import Message
 from vmfuzz.campaigns.morgue import Morgue
 from vmfuzz.campaigns.pool import GRACE, Pool, Running

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from vmfuzz.campaigns.heartbeat import Heartbeat
-from vmfuzz.campaigns.in_process import resident_of
 from vmfuzz.campaigns.job import Job
 from vmfuzz.campaigns.links import Ending
+from vmfuzz.campaigns.memory import resident_of
 from vmfuzz.campaigns.messages import MAX_LINE, MessageError
 from vmfuzz.errors import HarnessError
 

@@ -77,7 +77,7 @@ def command(
         check_folder(out)
     profiles = (profile,) if profile else _PROFILES
     limit = seconds if seconds or steps else _DEFAULT_SECONDS
-    line = _Line(limit, steps)
+    line = ProgressLine(None, limit, steps)
     result, code = Audit(), Exit.CLEAN
     try:
         audit(result, Limits(limit, steps, seed, check_faults(faults)), profiles, patterns, line)
@@ -95,15 +95,6 @@ def command(
         note("interrupted; this is what was known by then")
         return int(code)
     return int(Exit.FINDING if any(row.is_news for row in rows) else Exit.CLEAN)
-
-
-class _Line(ProgressLine):
-    """The progress line of an audit, which has no findings to count."""
-
-    def __init__(self, seconds: float | None, steps: int | None) -> None:
-        from vmfuzz.campaign import Campaign
-
-        super().__init__(Campaign(), seconds, steps)
 
 
 def _write(out: Path, audits: "list[Audited]", rows: "list[Row]") -> None:

@@ -12,11 +12,12 @@ from typing import Any
 import rich_click as click
 
 from vmfuzz.campaign import Campaign, StopOn, store_missing
+from vmfuzz.campaigns.descriptions import plan_document, start_event
 from vmfuzz.campaigns.desk import Desk
 from vmfuzz.campaigns.events import End
 from vmfuzz.campaigns.folder import CampaignFolder
-from vmfuzz.campaigns.in_process import plan_document, resident, start_event
 from vmfuzz.campaigns.known import Known
+from vmfuzz.campaigns.memory import resident
 from vmfuzz.campaigns.night import Asked, Night
 from vmfuzz.campaigns.recorder import Recorder
 from vmfuzz.cli.campaign_options import CampaignOptions, FailOn

@@ -51,9 +51,9 @@ class _ProgressConsole(Console):
 
 
 class ProgressLine:
-    """Reports a campaign's progress. Effect: writes to stderr only."""
+    """Reports a run's progress, and a campaign's findings. Effect: writes to stderr only."""
 
-    def __init__(self, campaign: Campaign, seconds: float | None, steps: int | None) -> None:
+    def __init__(self, campaign: Campaign | None, seconds: float | None, steps: int | None) -> None:
         self.campaign = campaign
         self.limit = f"of {seconds:.0f}s" if seconds else f"of {steps:,} steps" if steps else ""
         self.console = _ProgressConsole(file=sys.stderr, highlight=False)
@@ -69,10 +69,8 @@ class ProgressLine:
         self.shown = now
         spent = now - self.started
         rate = progress.steps / progress.seconds if progress.seconds else 0.0
-        line = (
-            f"{name}: {spent:.0f}s {self.limit}, {progress.steps:,} steps, {rate:,.0f}/s,"
-            f" {len(self.campaign.findings)} findings"
-        )
+        line = f"{name}: {spent:.0f}s {self.limit}, {progress.steps:,} steps, {rate:,.0f}/s"
+        line += f", {len(self.campaign.findings)} findings" if self.campaign is not None else ""
         line += f", {progress.stage}" if progress.stage else ""
         self._print(f"\r\x1b[2K{line}" if live else line, end="" if live else "\n")
 
