@@ -13,6 +13,7 @@ from pages import DOCS, pages
 pytest.importorskip("mkdocs", reason="the group `docs` is not installed; `tox -e docs` has it")
 pytest.importorskip("mkdocstrings", reason="the group `docs` is not installed")
 
+pytestmark = pytest.mark.slow  # the build
 LOADED = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=\"?(https?:[^\" >]+)")
 
 

@@ -18,6 +18,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_campaign_is_in_time_and_its_folder_is_kept(tmp_path: Path) -> None:
     done = bench("--time", "60s", "--workers", "2", "--out", str(tmp_path / "kept"), "--json")

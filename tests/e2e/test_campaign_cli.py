@@ -180,7 +180,9 @@ def check_whole(folder: Path, runs: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.timeout(600))])
+@pytest.mark.parametrize(
+    "kills", [3, pytest.param(20, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
+)
 def test_a_campaign_survives_being_killed(vmfuzz: Vmfuzz, tmp_path: Path, kills: int) -> None:
     resumed_after_kills(tmp_path, kills, seed=kills)
     done = vmfuzz("fuzz", "--out", "night", "--resume", "--time", "1h", "--steps", 3000, "--json")

@@ -318,6 +318,7 @@ def test_a_live_agent_is_fuzzed_and_drilled(tmp_path: Path, vmfuzz: Vmfuzz) -> N
     assert "the drill is passed" in drill.log
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_bug_is_red_and_filed_once_however_often_it_is_found(
     tmp_path: Path, vmfuzz: Vmfuzz

@@ -18,25 +18,24 @@ IN_SPACES = {f.id for f in PLANTED if f.component in SPACES} | {"blog-os-table-f
 EVERY = [fault.id for fault in PLANTED]
 FRAME_LAYER = [fault for fault in EVERY if fault not in IN_SPACES]
 
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+
 
 def is_found(fault: str, engine: str) -> bool:
     return hunt(Quarry(fault, engine, 1, 0, SECONDS), patience=SECONDS).named is not None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", EVERY)
 def test_the_swarm_finds_the_bug_under_its_clause(fault: str) -> None:
     assert is_found(fault, "swarm")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not is_installed(), reason="atheris is not installed")
 @pytest.mark.parametrize("fault", EVERY)
 def test_atheris_finds_the_bug_under_its_clause(fault: str) -> None:
     assert is_found(fault, "atheris")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", [fault for fault in FRAME_LAYER if fault not in DEEP])
 def test_hypothesis_finds_the_shallow_bug_under_its_clause(fault: str) -> None:
     assert is_found(fault, "hypothesis")

@@ -96,6 +96,7 @@ def test_random_strings_decode_to_whole_traces() -> None:
     assert steps > 6_000
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_million_random_strings_decode_to_whole_traces() -> None:
     rng = Random(2)

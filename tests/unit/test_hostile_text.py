@@ -102,6 +102,7 @@ def test_mutated_files_are_traces_or_errors_with_a_place(tmp_path: Path) -> None
     assert 30 < good < 570  # a share of both kinds, or the mutations test nothing
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_hundred_thousand_mutated_files_are_traces_or_errors_with_a_place(tmp_path: Path) -> None:
