@@ -9,6 +9,7 @@ from vmfuzz.finding import Finding
 from vmfuzz.oracle import CHECKS, FULL_EVERY, Session
 from vmfuzz.outcome_text import outcome_word
 from vmstore.clauses.check import CLAUSES, Subjects, cases, everything, footprint
+from vmstore.clauses.own import OWN_CLAUSES, applying
 from vmstore.clauses.registry import SCOPES
 from vmstore.faults import Faults
 from vmstore.goals import GOALS_OF, Moment
@@ -94,13 +95,17 @@ class CountingSession(Session):
 
     def _count_clauses(self, subjects: Subjects) -> None:
         counts = self.total.clauses
-        for scope, found in cases(self.state, subjects).items():
+        by_scope = cases(self.state, subjects)
+        for scope, found in by_scope.items():
             if not found:
                 continue
             for clause in _CLAUSES_OF[scope]:
                 count = counts[clause.id]
                 count.evaluated += len(found)
                 count.nonvacuous += sum(map(bool, map(clause.when, found)))
+        for clause in OWN_CLAUSES:
+            counts[clause.id].evaluated += len(by_scope[clause.scope])
+            counts[clause.id].nonvacuous += applying(clause, by_scope[clause.scope])
 
 
 class RecordedSession(CountingSession):

@@ -13,6 +13,7 @@ from vmfuzz.runner import not_produced, run
 from vmfuzz.trace import Trace
 from vmfuzz.vectors import Vector
 from vmstore.clauses.check import CLAUSES
+from vmstore.clauses.own import OWN_CLAUSES
 from vmstore.goals import GOALS
 from vmstore.possible import POSSIBLE
 from vmstore.world import World
@@ -44,7 +45,7 @@ class SpecCoverage:
     cells: dict[Word, int] = field(default_factory=dict)
     truths: dict[tuple[str, Truth], dict[str, int]] = field(default_factory=dict)
     clauses: dict[str, ClauseCount] = field(
-        default_factory=lambda: {clause.id: ClauseCount() for clause in CLAUSES}
+        default_factory=lambda: {clause.id: ClauseCount() for clause in (*CLAUSES, *OWN_CLAUSES)}
     )
     goals: dict[str, int] = field(default_factory=lambda: dict.fromkeys((g.id for g in GOALS), 0))
     worlds: dict[World, int] = field(default_factory=dict)

@@ -65,6 +65,14 @@ def test_the_clause_is_listed_with_what_is_known_of_it(vmfuzz: Vmfuzz, acme: str
     assert rows[CLAUSE]["nonvacuous"] > 0
 
 
+def test_coverage_counts_where_the_clause_applied(vmfuzz: Vmfuzz, acme: str) -> None:
+    done = vmfuzz("coverage", EXAMPLE / "traces" / "two-lists.trace", "--json", PYTHONPATH=acme)
+
+    assert done.returncode == 0, done.stderr
+    rows = {row["id"]: row for row in json.loads(done.stdout)["clauses"]}
+    assert rows[CLAUSE]["evaluated"] >= rows[CLAUSE]["nonvacuous"] > 0
+
+
 def test_without_the_package_its_traces_say_what_is_missing(vmfuzz: Vmfuzz) -> None:
     replayed = vmfuzz("replay", EXAMPLE / "traces")
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from vmfuzz.spec_coverage import SpecCoverage, Truth
 from vmstore.clauses import CLAUSES
+from vmstore.clauses.own import OWN_CLAUSES
 from vmstore.goals import AREAS
 from vmstore.ops import BY_NAME, GENERATED
 from vmstore.possible import CELLS, Cell
@@ -105,7 +106,7 @@ def _clauses(total: SpecCoverage) -> list[Json]:
             "evaluated": total.clauses[clause.id].evaluated,
             "nonvacuous": total.clauses[clause.id].nonvacuous,
         }
-        for clause in CLAUSES
+        for clause in (*CLAUSES, *OWN_CLAUSES)
     ]
 
 

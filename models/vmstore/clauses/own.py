@@ -44,11 +44,12 @@ def _broken(clause: Clause, subjects: list[Any]) -> Iterator[Any]:
 def own_nonvacuous(state: State, subjects: Subjects) -> set[str]:
     """Return the ids of the registered clauses that apply to some subject. Errors: ClauseError."""
     by_scope = cases(state, subjects)
-    found = set()
-    for clause in OWN_CLAUSES:
-        try:
-            if any(clause.when(case) for case in by_scope[clause.scope]):
-                found.add(clause.id)
-        except Exception as error:
-            raise ClauseError(clause.id, error) from error
-    return found
+    return {clause.id for clause in OWN_CLAUSES if applying(clause, by_scope[clause.scope])}
+
+
+def applying(clause: Clause, subjects: Sequence[Any]) -> int:
+    """Return to how many of these subjects of its scope a clause applies. Errors: ClauseError."""
+    try:
+        return sum(map(bool, map(clause.when, subjects)))
+    except Exception as error:
+        raise ClauseError(clause.id, error) from error
