@@ -55,6 +55,11 @@ _EVENT_CLAUSES: Final = {
 _ENDS: Final = frozenset({Panic, Abort, Diverges})
 
 
+def event_clauses() -> list[str]:
+    """Return the ids of the clauses about events, which no registry has."""
+    return sorted({clause for clause, *_ in (*_EVENT_CLAUSES.values(), _FLUSHED_LATE)})
+
+
 def parse_checks(names: Iterable[str]) -> frozenset[str]:
     """Return the set of check names. Errors: VmfuzzError for an unknown one."""
     chosen = frozenset(names)

@@ -6,6 +6,7 @@
 import re
 from typing import Any, Final
 
+from vmfuzz.clause_names import check_clause
 from vmfuzz.errors import TraceError, VmfuzzError
 from vmfuzz.fields import CODECS
 from vmfuzz.op_line import DIRECTIVES, LineError, read_step
@@ -75,11 +76,6 @@ def _format_field(field: Field, value: Any) -> str:  # any field type
 def parse(text: str, where: str = "<trace>") -> Trace:
     """Return the trace that `text` describes. Errors: TraceError at the first mistake."""
     return _Parser(where).run(text)
-
-
-def step_line(text: str, step: int) -> int:
-    """Return the line of op `step` in a text that parses. Units: lines from 1, steps from 0."""
-    return step_lines(text)[step]
 
 
 def step_lines(text: str) -> list[int]:
@@ -204,6 +200,10 @@ class _Parser:
         found = re.fullmatch(r"([!-~]+) at ([0-9]{1,9})", rest)
         if not found:
             raise self.error(number, column, f"expected 'CLAUSE at STEP', got {rest[:40]!r}")
+        try:
+            check_clause(found[1])
+        except VmfuzzError as error:
+            raise self.error(number, column, str(error)) from None
         self.expect.append(Expect(found[1], int(found[2])))
 
     def step(self, line: str, number: int) -> Step:

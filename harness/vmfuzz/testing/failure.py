@@ -1,11 +1,14 @@
 """How a trace that did not end as it says is shown: once, whoever ran it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vmfuzz.errors import shown
 from vmfuzz.finding import Finding
 from vmfuzz.report.block import finding_block, replay_command
+from vmfuzz.report.mismatch import mismatch, skipped_lines
+from vmfuzz.runner import Run
 from vmfuzz.trace import Trace
 
 
@@ -21,22 +24,23 @@ class TraceFailed(AssertionError):
 
 
 def failure(
-    trace: Trace, finding: Finding | None, path: Path | None = None, line: int = 0
+    trace: Trace, result: Run, path: Path | None = None, lines: Sequence[int] = ()
 ) -> TraceFailed:
-    """Return what to raise for a trace of this end, `path` being the file as readers know it."""
-    wanted = ", ".join(f"{expect.clause} at {expect.step}" for expect in trace.expect)
-    name = shown(path) if path is not None else "the trace"
-    lines: list[str] = []
-    if finding is None:
-        lines.append(f"{name}: expected {wanted}, found nothing")
-    else:
-        place = f"{name}:{line}: " if path is not None else ""
-        lines.append(f"{place}{finding_block(finding, trace, whole=path is None)}")
-        if wanted:
-            lines.append(f"expected was {wanted}")
+    """Return what to raise for a run that was not what the trace says.
+
+    `path` is the file as readers know it, `lines` where its ops stand. Units: lines from 1.
+    """
+    finding = result.finding
+    blamed = [finding.step] if finding is not None else result.unrepeated
+    line = lines[blamed[0]] if lines and blamed else 0
+    place = f"{shown(path)}:{line}: " if line else f"{shown(path)}: " if path is not None else ""
+    parts = [mismatch(trace, result), *skipped_lines(result)]
+    if finding is not None:
+        parts.append(finding_block(finding, trace, whole=path is None))
+    text = place + "\n".join(part for part in parts if part)
     if path is not None:
-        lines += ["", f"repeat: {replay_command(path)}"]
-    return TraceFailed(trace, finding, "\n".join(lines), line if finding is not None else 0)
+        text += f"\n\nrepeat: {replay_command(path)}"
+    return TraceFailed(trace, finding, text, line)
 
 
 class Explanation:
@@ -44,7 +48,9 @@ class Explanation:
 
     def __init__(self, text: str, path: str, line: int) -> None:
         self.text = text
-        self.reprcrash = Headline(path, line, text.partition("\n")[0])
+        # pytest puts the path in front already.
+        first = text.partition("\n")[0].removeprefix(path).removeprefix(f":{line}").lstrip(": ")
+        self.reprcrash = Headline(path, line, first)
 
     def toterminal(self, tw: Any) -> None:
         """Print the whole."""

@@ -81,7 +81,7 @@ class Model:
     def _raise(self, finding: Finding | None) -> None:
         __tracebackhide__ = True
         if finding is not None:
-            raise failure(self.trace(), finding)
+            raise failure(self.trace(), Run(finding=finding))
 
 
 class _Configured:
@@ -159,12 +159,10 @@ class Replay(_Configured):
         if isinstance(system, LiveSystem):
             trace = system.adopt(trace)
         result = system.run(trace, checks=frozenset(checks), strict=strict)
-        if as_expected(trace, result.finding):
+        if as_expected(trace, result):
             return result
-        line = 0
-        if path is not None and result.finding is not None:
-            line = step_lines(path.read_text(encoding="utf-8"))[result.finding.step]
-        raise failure(trace, result.finding, path, line)
+        lines = step_lines(path.read_text(encoding="utf-8")) if path is not None else []
+        raise failure(trace, result, path, lines)
 
 
 class LiveFactory:
