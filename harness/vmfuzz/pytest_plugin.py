@@ -77,7 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _is_wanted(config: pytest.Config) -> bool:
-    given = any(config.getoption(f"vmfuzz_{name}") for name in _GIVEN)
+    given = any(config.getoption(f"vmfuzz_{name}") not in {None, False} for name in _GIVEN)
     folders = config.getini("vmfuzz_corpora") or config.getoption("vmfuzz_corpora")
     return bool(given or folders or any(".trace" in str(name) for name in config.args))
 

@@ -1,6 +1,6 @@
 """The fixture `vm_campaign`: fuzzing with a budget inside a test."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from vmfuzz.extensions import load_extensions
 from vmfuzz.oracle import parse_checks
 from vmfuzz.report.block import finding_block, replay_command
 from vmfuzz.sut.system import LiveSystem
-from vmfuzz.testing.fixtures import world_of
+from vmfuzz.testing.fixtures import names, world_of
 from vmfuzz.testing.settings import settings
 from vmstore.faults import Faults
 from vmstore.world import World
@@ -58,7 +58,9 @@ class CampaignRunner:
         __tracebackhide__ = True
         chosen = {**self.defaults, **options}
         plan = self._plan(chosen, sut)
-        engines = _names(chosen.get("engines", ("swarm",)))
+        engines = names(chosen.get("engines", ("swarm",)))
+        if not engines:
+            raise VmfuzzError(f"{MARKER}: engines=[] leaves nothing to run")
         check_engines(engines, None, is_live=sut is not None)
         campaign = Campaign()
         out = self.settings.findings
@@ -81,16 +83,19 @@ class CampaignRunner:
         elif seconds is None and steps is None:
             steps = STEPS
         seed = self.settings.seed if self.settings.seed is not None else chosen.get("seed", 0)
+        _check_number("seed", seed, 0)
+        if steps is not None:
+            _check_number("steps", steps, 1)
         world = chosen.get("world")
         made, pinned = self._world(world)
-        faults = tuple(_names(chosen.get("faults", ())))
+        faults = tuple(names(chosen.get("faults", ())))
         Faults.of(faults)
         return Plan(
             seconds=seconds,
             steps=steps,
             rng_seed=seed,
             faults=faults,
-            checks=parse_checks(chosen.get("checks", Plan().checks)),
+            checks=parse_checks(names(chosen.get("checks", Plan().checks))),
             strict=chosen.get("strict", False),
             world=made,
             pinned=pinned,
@@ -119,12 +124,13 @@ class CampaignRunner:
         return "\n".join(lines)
 
 
+def _check_number(name: str, value: object, least: int) -> None:
+    if type(value) is not int or value < least:
+        raise VmfuzzError(f"{MARKER}: {name}={value!r}: allowed are whole numbers from {least}")
+
+
 def _from(path: Path, folder: Path) -> Path:
     return path.relative_to(folder) if path.is_relative_to(folder) else path
-
-
-def _names(names: str | Iterable[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
 
 
 def _seconds(time: str | float) -> float:

@@ -1,8 +1,15 @@
 """How a trace that did not end as it says is shown: once, whoever ran it."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+
+from _pytest._code.code import (
+    ReprEntryNative,
+    ReprExceptionInfo,
+    ReprFileLocation,
+    ReprTraceback,
+)
 
 from vmfuzz.errors import shown
 from vmfuzz.finding import Finding
@@ -43,26 +50,14 @@ def failure(
     return TraceFailed(trace, finding, text, line)
 
 
-class Explanation:
-    """What a failed item prints; the summary and reports of pytest repeat its first line only."""
+def explanation(text: str, path: str, line: int, *, is_brief: bool) -> ReprExceptionInfo:
+    """Return what a failed item prints; the summary and reports of pytest repeat its first line.
 
-    def __init__(self, text: str, path: str, line: int) -> None:
-        self.text = text
-        # pytest puts the path in front already.
-        first = text.partition("\n")[0].removeprefix(path).removeprefix(f":{line}").lstrip(": ")
-        self.reprcrash = Headline(path, line, first)
-
-    def toterminal(self, tw: Any) -> None:
-        """Print the whole."""
-        tw.line(self.text)
-
-    def __str__(self) -> str:
-        return self.text
-
-
-class Headline(NamedTuple):
-    """The part of an explanation that fits a line, and the line it is about."""
-
-    path: str
-    lineno: int
-    message: str
+    It is of pytest's own kind, since that is what workers send on. `is_brief` for `--tb=line`,
+    which prints that line and nothing else.
+    """
+    first = text.partition("\n")[0].removeprefix(path)  # pytest puts path and line in front
+    headline = re.sub(r"^(:[0-9]+){0,2}: ", "", first)
+    entries = [] if is_brief else [ReprEntryNative([text + "\n"])]
+    traceback = ReprTraceback(entries, extraline=None, style="native")
+    return ReprExceptionInfo(traceback, ReprFileLocation(path, line, headline))

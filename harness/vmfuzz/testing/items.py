@@ -64,7 +64,7 @@ class TraceItem(pytest.Item):
         load_extensions()
         if not chosen.is_schema_strict and self._is_of_another_format():
             self.record["verdict"] = "skipped"
-            pytest.skip(f"trace format is not {FORMAT_VERSION}")
+            pytest.skip(f"{self._shown_path()}: its trace format is not {FORMAT_VERSION}")
         trace = load(self.path)
         self._note(profile=trace.world.profile)
         result = self._run(trace)
@@ -119,13 +119,14 @@ class TraceItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any) -> Any:
         """Return what a reader needs: clause, position, steps, and the command that repeats it."""
         from vmfuzz.errors import VmfuzzError, shown
-        from vmfuzz.testing.failure import Explanation, TraceFailed
+        from vmfuzz.testing.failure import TraceFailed, explanation
 
         if isinstance(excinfo.value, TraceFailed | VmfuzzError):
             self.line = getattr(excinfo.value, "line", 0)
             path = str(self._shown_path())
             text = str(excinfo.value).replace(shown(self.path), shown(path))
-            return Explanation(text, path, self.line)
+            is_brief = self.config.getoption("tbstyle") == "line"
+            return explanation(text, path, self.line, is_brief=is_brief)
         return super().repr_failure(excinfo)
 
     def _shown_path(self) -> Path:

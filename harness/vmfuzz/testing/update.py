@@ -57,10 +57,11 @@ def _set_outcomes(edited: list[str], trace: Trace, result: Run, lines: list[int]
     for step, outcome, number in zip(trace.steps, result.outcomes, lines, strict=True):
         if step.outcome is None or outcome is None or step.outcome == outcome:
             continue
-        code, comment = split_comment(edited[number - 1])
+        old = edited[number - 1]
+        code, comment = split_comment(old.rstrip("\r"))
         call = code[: code.index(")") + 1]
         came = format_outcome(outcome)
-        edited[number - 1] = f"{call} => {came}{comment}"
+        edited[number - 1] = f"{call} => {came}{comment}{_ending(old)}"
         was = format_outcome(step.outcome)
         changes.append(f"line {number}: '{was}' is now '{came}'")
     return changes
