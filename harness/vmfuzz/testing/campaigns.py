@@ -1,6 +1,6 @@
 """The fixture `vm_campaign`: fuzzing with a budget inside a test."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,18 +110,27 @@ class CampaignRunner:
         return world_of(self.config, None, named), frozenset(named)
 
     def _explain(self, campaign: Campaign, sut: LiveSystem | None) -> str:
-        blocks = [self._finding(stored, sut) for stored in campaign.findings.values()]
-        return "\n\n".join(blocks)
+        name = sut.name if sut is not None else None
+        found = campaign.findings.values()
+        return "\n\n".join(kept_text(stored, self.config, name) for stored in found)
 
-    def _finding(self, stored: Stored, sut: LiveSystem | None) -> str:
-        small = stored.minimized
-        lines = [finding_block(small.finding, small.trace, whole=True), ""]
-        if stored.path is None:
-            return "\n".join([*lines, f"NOT KEPT: {stored.problem}"])
-        path = _from(stored.path, self.config.invocation_params.dir)
-        lines.append(f"kept in {shown(path)}")
-        lines.append(f"repeat: {replay_command(path, sut.name if sut is not None else None)}")
-        return "\n".join(lines)
+
+def kept_text(
+    stored: Stored, config: pytest.Config, sut: str | None, own: Collection[str] = ()
+) -> str:
+    """Return a finding with where it is kept, and the command that repeats it.
+
+    `own` are clauses that only the test knows: what one of them finds, it alone can repeat.
+    """
+    small = stored.minimized
+    lines = [finding_block(small.finding, small.trace, whole=True), ""]
+    if stored.path is None:
+        return "\n".join([*lines, f"NOT KEPT: {stored.problem}"])
+    path = _from(stored.path, config.invocation_params.dir)
+    lines.append(f"kept in {shown(path)}")
+    if small.finding.clause not in own:
+        lines.append(f"repeat: {replay_command(path, sut)}")
+    return "\n".join(lines)
 
 
 def _check_number(name: str, value: object, least: int) -> None:

@@ -79,7 +79,9 @@ class TraceItem(pytest.Item):
         from vmfuzz.runner import run
 
         result = run(trace)
-        self._note(steps=result.executed, skipped=len(result.skipped))
+        self._note(steps=result.executed)
+        if result.skipped:
+            self._note(skipped=len(result.skipped))
         found = result.finding
         if found is not None:
             self._note(clause=found.clause, op=found.op, signature=found.signature)
