@@ -3,7 +3,6 @@
 from dataclasses import asdict
 
 import rich_click as click
-from rich.table import Table
 
 from vmfuzz.cli import mutants
 from vmfuzz.cli.bench_campaign import campaign
@@ -11,6 +10,7 @@ from vmfuzz.cli.bench_faults import faults
 from vmfuzz.cli.bench_generators import generators
 from vmfuzz.cli.bench_live import live
 from vmfuzz.cli.bench_minimize import minimize
+from vmfuzz.cli.grids import PlainTable
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note
 
@@ -58,8 +58,7 @@ def speed(rounds: int, as_json: bool) -> int:
     if as_json:
         print_json(asdict(report))
         return 0
-    table = Table("what", "figure", box=None, pad_edge=False)
-    table.columns[1].justify = "right"
+    table = PlainTable("what", "figure", figures=slice(1, 2))
     for name, value in report.rates.items():
         table.add_row(f"{name}, steps per second", f"{value:,.0f}")
     for name, value in report.ratios.items():

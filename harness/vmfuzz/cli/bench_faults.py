@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.grids import rich_table
 from vmfuzz.cli.options import (
@@ -111,7 +112,7 @@ def told(trial: "Trial", number: int, of: int) -> str:
     if trial.reported is None:
         return f"{name}: not found in {trial.limit:g} s"
     found = trial.reported
-    return f"{name}: {found.seconds:.2f} s, {found.steps:,} steps: {trial.signature}"
+    return f"{name}: {found.seconds:.2f} s, {counted(found.steps, 'step')}: {trial.signature}"
 
 
 def _report(done: "list[Trial]", p_test: "PTest | None", *, as_json: bool) -> int:
@@ -126,7 +127,7 @@ def _report(done: "list[Trial]", p_test: "PTest | None", *, as_json: bool) -> in
         for table in tables.result_tables(done, p_test):
             console.print(rich_table(table))
             console.print()
-        console.print(tables.sentence(summary), soft_wrap=True)
+        console.print(tables.sentence(summary))
         about = machine.about_machine().items()
         console.print(", ".join(f"{key} {value}" for key, value in about))
     if tables.foreign(done):

@@ -95,7 +95,7 @@ def _report(done: "list[Trial]", *, as_json: bool) -> None:
             console.print(rich_table(table))
             console.print()
         for line in told_apart(done, GENERATORS):
-            console.print(line, soft_wrap=True)
+            console.print(line)
         about = about_machine().items()
         console.print(", ".join(f"{key} {value}" for key, value in about))
     if foreign(done):

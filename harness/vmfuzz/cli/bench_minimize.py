@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.grids import rich_table
 from vmfuzz.cli.options import FilePath, bugs_option, json_lines_option, record_option, seed_option
@@ -98,10 +99,10 @@ def _others(against: str) -> tuple[str, ...]:
 
 def _told(one: "Shrunk") -> str:
     name = f"{one.fault}, {one.method}, start {one.number}"
-    if one.length is None:
+    if one.length is None or one.found is None:
         return f"{name}: not found"
     slip = f"; slipped to {one.result}" if one.has_slipped else ""
-    return f"{name}: {one.found} ops to {one.length} in {one.seconds:.2f} s{slip}"
+    return f"{name}: {counted(one.found, 'op')} to {one.length} in {one.seconds:.2f} s{slip}"
 
 
 def _report(
@@ -123,7 +124,7 @@ def _report(
             console.print(rich_table(table))
             console.print()
         if missing:
-            console.print(f"no start found: {', '.join(missing)}", soft_wrap=True)
+            console.print(f"no start found: {', '.join(missing)}")
         about = machine.about_machine().items()
         console.print(", ".join(f"{key} {value}" for key, value in about))
     return int(Exit.INCONCLUSIVE if slips or missing else Exit.CLEAN)

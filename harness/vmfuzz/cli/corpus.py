@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import rich_click as click
-from rich.table import Table
 
+from vmfuzz.amounts import counted
 from vmfuzz.campaigns.corpus import Corpus
 from vmfuzz.campaigns.distill import keep_smallest
 from vmfuzz.cli.corpora import features_in, opened, traces_of
 from vmfuzz.cli.corpus_distill import distill
 from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.grids import PlainTable
 from vmfuzz.cli.options import FilePath
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note, write
@@ -67,7 +68,7 @@ def list_(folder: Path, as_json: bool) -> int:
     if as_json:
         print_json({"traces": rows})
         return int(Exit.CLEAN if rows else Exit.NOTHING)
-    table = Table("id", "ops", "last op", "world", box=None, pad_edge=False)
+    table = PlainTable("id", "ops", "last op", "world")
     for row in rows:
         table.add_row(
             str(row["id"])[:_SHOWN], f"{row['ops']:,}", str(row["last"]), str(row["world"])
@@ -144,7 +145,9 @@ def prune(folder: Path, dry_run: bool) -> int:
             corpus.remove(name)
     words = "would go" if dry_run else "deleted"
     amount = len(set().union(*features.values()))
-    write(f"{amount:,} features; {len(kept):,} traces kept, {len(gone):,} {words}\n")
+    write(
+        f"{counted(amount, 'feature')}; {counted(len(kept), 'trace')} kept, {len(gone):,} {words}\n"
+    )
     return int(Exit.CLEAN if features else Exit.NOTHING)
 
 
@@ -213,8 +216,9 @@ def diff(folder: Path, other: Path, as_json: bool) -> int:
         for name in side:
             write(f"{sign} {name[:_SHOWN]}\n")
     write(
-        f"{values['both']} traces in both; features: {values['features_only_first']} only in"
-        f" {shown(folder)}, {values['features_only_second']} only in {shown(other)}\n"
+        f"{counted(len(left.keys() & right.keys()), 'trace')} in both;"
+        f" features: {values['features_only_first']} only in {shown(folder)},"
+        f" {values['features_only_second']} only in {shown(other)}\n"
     )
     return int(Exit.CLEAN)
 
@@ -266,5 +270,5 @@ def _op(step: Step) -> str:
 
 
 def _count(amount: int, what: str) -> int:
-    write(f"{amount:,} {what}{'' if amount == 1 else 's'}\n")
+    write(counted(amount, what) + "\n")
     return int(Exit.CLEAN if amount else Exit.NOTHING)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import rich_click as click
 
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.options import FilePath
 from vmfuzz.cli.output import print_json
@@ -111,4 +112,4 @@ class _Progress:
         now = monotonic()
         if now - self.shown >= _EVERY:
             self.shown = now
-            note(f"{total.traces:,} traces, {total.steps:,} steps")
+            note(f"{counted(total.traces, 'trace')}, {counted(total.steps, 'step')}")

@@ -8,6 +8,7 @@ import rich_click as click
 from rich.console import Console
 from rich.text import Text
 
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.options import FilePath, check_faults, fault_option
 from vmfuzz.cli.output import print_json, result_console
@@ -136,7 +137,9 @@ def _show_chapter(console: Console, chapter: Chapter, *, is_failing: bool) -> No
         console.print(_change_line(change, console.width))
     if len(chapter.changes) > _CHANGES:
         more = len(chapter.changes) - _CHANGES
-        console.print(Text(f"{_INDENT}and {more} more changes, which --json lists", "dim"))
+        console.print(
+            Text(f"{_INDENT}and {counted(more, 'more change')}, which --json lists", "dim")
+        )
     for event in chapter.events:
         console.print(Text(f"{_INDENT}{'event':{_SUBJECT}} {event}", "cyan"))
 

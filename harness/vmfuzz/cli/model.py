@@ -1,11 +1,11 @@
 """`vmfuzz model`: what the model consists of."""
 
 import rich_click as click
-from rich.table import Table
 from rich.text import Text
 
 from vmfuzz.clause_evidence import evidence
 from vmfuzz.cli.extension_evidence import seen_to_fail
+from vmfuzz.cli.grids import PlainTable
 from vmfuzz.cli.output import print_json, result_console
 from vmstore.clauses import CLAUSES
 from vmstore.clauses.own import OWN_CLAUSES
@@ -172,8 +172,7 @@ def _print(name: str, rows: Rows, columns: tuple[str, ...], as_json: bool) -> No
     if as_json:
         print_json({name: rows})
         return
-    table = Table(*columns, box=None, pad_edge=False)
-    table.columns[0].no_wrap = True
+    table = PlainTable(*columns)
     for row in rows:
         table.add_row(*[_cell(row[column]) for column in columns])
     result_console().print(table)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.live import live_system, sut_options
 from vmfuzz.cli.options import FilePath, check_faults, fault_option
@@ -86,7 +87,7 @@ def command(
             if as_json:
                 documents.append(item.document)
             else:
-                console.print("\n".join(item.lines), soft_wrap=True)
+                console.print("\n".join(item.lines))
     good = verdicts.get("ok", 0)
     if as_json:
         print_json({"traces": documents})
@@ -151,7 +152,7 @@ def _document(path: Path, verdict: str, result: Run) -> dict[str, object]:
 
 
 def _lines(path: Path, verdict: str, result: Run) -> list[str]:
-    detail = f"{result.executed} steps"
+    detail = counted(result.executed, "step")
     if result.skipped:
         detail += f", {len(result.skipped)} skipped"
     if result.finding and verdict == "ok":

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any, Final
 
+from vmfuzz.amounts import counted
 from vmfuzz.errors import shown
 
 _SLOWEST: Final = 3
@@ -28,7 +29,7 @@ def summary_lines(records: Sequence[Mapping[str, Any]], *, is_brief: bool) -> li
         return []
     steps = sum(record.get("steps", 0) for record in records)
     what = ", ".join(f"{counts[name]} {text}" for name, text in _TEXTS.items() if counts[name])
-    lines = [f"replayed {len(records)} traces, {steps:,} steps: {what}"]
+    lines = [f"replayed {counted(len(records), 'trace')}, {counted(steps, 'step')}: {what}"]
     lines += _slowest(records)
     changed = [record for record in records if record["verdict"] == "updated"]
     for record in sorted(changed, key=lambda record: str(record["trace"]))[:_CHANGED]:
