@@ -9,7 +9,9 @@ from vmfuzz.errors import shown
 
 _SLOWEST: Final = 3
 _CHANGED: Final = 20
+_MANY: Final = 10  # traces; of fewer, a line is worth only what is `_VERY_SLOW`
 _SLOW: Final = 0.1  # seconds; faster ones are not worth a line
+_VERY_SLOW: Final = 1.0
 _TEXTS: Final = {
     "ok": "as expected",
     "FAIL": "not as expected",
@@ -43,7 +45,8 @@ def summary_lines(records: Sequence[Mapping[str, Any]], *, is_brief: bool) -> li
 
 
 def _slowest(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    slow = [record for record in records if record["seconds"] >= _SLOW]
+    least = _SLOW if len(records) >= _MANY else _VERY_SLOW
+    slow = [record for record in records if record["seconds"] >= least]
     slow.sort(key=lambda record: (-record["seconds"], record["trace"]))
     shown_ones = [
         f"{shown(r['trace'].partition('::')[0])} {r['seconds']:.2f} s" for r in slow[:_SLOWEST]
