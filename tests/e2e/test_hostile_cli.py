@@ -264,3 +264,33 @@ def test_a_list_is_one_line_however_long(tmp_path: Path) -> None:
     assert "; never: " in outcomes
     assert max(len(never), len(outcomes)) > 60
     assert not any(line.startswith((" ", ",")) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--steps abc", "'--steps': 'abc' is no whole number; write one of at least 1"),
+        ("--seed 1.5", "'--seed': '1.5' is no whole number; write one from 0 to 2,147,483,647"),
+        ("--corpus-share x", "'--corpus-share': 'x' is no number; write one from 0 to 0.9"),
+    ],
+)
+def test_a_mistake_begins_with_the_usage_and_says_what_is_allowed(
+    tmp_path: Path, arguments: str, message: str
+) -> None:
+    done = shell(f"vmfuzz fuzz {arguments}", tmp_path)
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "Usage: vmfuzz fuzz [OPTIONS]",
+        "",
+        "Try 'vmfuzz fuzz --help' for help.",
+        "",
+        f"Error: Invalid value for {message}",
+    ]
+
+
+def test_the_examples_of_a_help_stand_below_a_heading(tmp_path: Path) -> None:
+    lines = [line.strip() for line in shell("vmfuzz replay --help", tmp_path).stdout.splitlines()]
+
+    at = lines.index("Examples:")
+    assert lines[at + 1] == "vmfuzz replay corpora/seeds"

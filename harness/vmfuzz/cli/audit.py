@@ -9,7 +9,7 @@ import rich_click as click
 from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.grids import PlainTable
-from vmfuzz.cli.options import Duration, FilePath, check_faults, fault_option, seed_option
+from vmfuzz.cli.options import Duration, FilePath, IntRange, check_faults, fault_option, seed_option
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
 from vmfuzz.cli.streams import note
 from vmfuzz.crashes import check_folder
@@ -26,7 +26,7 @@ _PROFILES = ("ostd", "vostd")
 @click.command("audit")
 @click.argument("traces", nargs=-1, type=FilePath(), metavar="[TRACE]...")
 @click.option("--time", "seconds", type=Duration(), help="Stop after this long. [default: 60s]")
-@click.option("--steps", type=click.IntRange(1), help="Stop after this many ops: reproducible.")
+@click.option("--steps", type=IntRange(1), help="Stop after this many ops: reproducible.")
 @click.option(
     "--contract",
     "patterns",
@@ -62,6 +62,7 @@ def command(
     With TRACE, say which clauses each step of it breaks.
 
     \b
+    Examples:
     vmfuzz audit --time 60s
     vmfuzz audit --steps 100000 --contract 'OP.UNMAP.*' --profile ostd
     """

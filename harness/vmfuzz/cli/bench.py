@@ -11,6 +11,7 @@ from vmfuzz.cli.bench_generators import generators
 from vmfuzz.cli.bench_live import live
 from vmfuzz.cli.bench_minimize import minimize
 from vmfuzz.cli.grids import PlainTable
+from vmfuzz.cli.options import IntRange
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note
 
@@ -40,7 +41,7 @@ command.add_command(mutants.command)
 @command.command()
 @click.option(
     "--rounds",
-    type=click.IntRange(1, 20),
+    type=IntRange(1, 20),
     default=3,
     show_default=True,
     help="Interleaved rounds; each figure is their median.",
@@ -50,6 +51,7 @@ def speed(rounds: int, as_json: bool) -> int:
     """Measure steps per second and what checking costs; under a minute.
 
     \b
+    Examples:
     vmfuzz bench speed --json
     """
     from vmfuzz.bench.speed import measure

@@ -13,6 +13,7 @@ from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.grids import rich_table
 from vmfuzz.cli.options import (
     FilePath,
+    IntRange,
     bugs_option,
     json_lines_option,
     limit_option,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 )
 @bugs_option("Bugs to hunt")
 @click.option(
-    "--trials", type=click.IntRange(1, 1000), default=5, show_default=True, help="Hunts per bug."
+    "--trials", type=IntRange(1, 1000), default=5, show_default=True, help="Hunts per bug."
 )
 @limit_option("60s", "Give a hunt up after so much processor time.")
 @seed_option()
@@ -76,6 +77,7 @@ def faults(
     Exit code 4 if a bug was not found by any engine.
 
     \b
+    Examples:
     vmfuzz bench faults --workers 2 --out faults.jsonl
     vmfuzz bench faults --fault 'segment-*' --engine swarm --engine hypothesis
     vmfuzz bench faults --by-clause

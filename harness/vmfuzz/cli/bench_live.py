@@ -13,7 +13,7 @@ from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.grids import PlainTable
 from vmfuzz.cli.live import split_command
-from vmfuzz.cli.options import MAX_SEED, Duration, FilePath
+from vmfuzz.cli.options import MAX_SEED, Duration, FilePath, IntRange
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note
 from vmfuzz.errors import closest
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--sut", metavar="'COMMAND ARGS'", help="Measure how fast this live system is driven."
 )
-@click.option("--steps", type=click.IntRange(1), help="With --sut.  [default: 100,000]")
+@click.option("--steps", type=IntRange(1), help="With --sut.  [default: 100,000]")
 @click.option(
     "--faults",
     "pattern",
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 @click.option(
     "--time", "limit", type=Duration(), help="Give a bug up after this long.  [default: 60s]"
 )
-@click.option("--seed", type=click.IntRange(0, MAX_SEED), help="With --faults.  [default: 0]")
-@click.option("--workers", type=click.IntRange(1, 64), help="Bugs at a time.  [default: 1]")
+@click.option("--seed", type=IntRange(0, MAX_SEED), help="With --faults.  [default: 0]")
+@click.option("--workers", type=IntRange(1, 64), help="Bugs at a time.  [default: 1]")
 @click.option(
     "--out",
     "record",
@@ -64,6 +64,7 @@ def live(
     minimized there and replayed with and without the bug. Exit code 4 if one was missed.
 
     \b
+    Examples:
     vmfuzz bench live --sut ./my-agent
     vmfuzz bench live --faults 'segment-*' --time 30s --workers 2 --out hunts.jsonl
     """

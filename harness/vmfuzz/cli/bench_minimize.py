@@ -11,7 +11,14 @@ import rich_click as click
 from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.grids import rich_table
-from vmfuzz.cli.options import FilePath, bugs_option, json_lines_option, record_option, seed_option
+from vmfuzz.cli.options import (
+    FilePath,
+    IntRange,
+    bugs_option,
+    json_lines_option,
+    record_option,
+    seed_option,
+)
 from vmfuzz.cli.output import result_console
 from vmfuzz.cli.streams import note, write
 from vmfuzz.errors import closest
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
 @click.command("minimize")
 @bugs_option("Bugs to start from")
 @click.option(
-    "--starts", type=click.IntRange(1, 1000), default=3, show_default=True, help="Traces per bug."
+    "--starts", type=IntRange(1, 1000), default=3, show_default=True, help="Traces per bug."
 )
 @click.option(
     "--against",
@@ -35,7 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--ops",
-    type=click.IntRange(1, 100_000),
+    type=IntRange(1, 100_000),
     help="Put swarm ops into each trace until it has so many.",
 )
 @seed_option()
@@ -65,6 +72,7 @@ def minimize(
     4 if a result of ours slipped to another signature, or a bug has no start.
 
     \b
+    Examples:
     vmfuzz bench minimize --fault 'segment-*' --starts 5
     vmfuzz bench minimize --fault nyx-u8-refcount --ops 5000
     vmfuzz bench minimize --against ddmin,hypothesis --fault nyx-u8-refcount

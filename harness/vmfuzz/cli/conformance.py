@@ -34,6 +34,7 @@ def command(paths: tuple[Path, ...], sut: str | None, sut_seconds: float, as_jso
     live system need not know every op, but traces of another world or build are not for it.
 
     \b
+    Examples:
     vmfuzz conformance vectors/frames.jsonl.gz
     vmfuzz conformance vectors --sut ./my-agent
     """

@@ -54,6 +54,7 @@ def list_(folder: Path, as_json: bool) -> int:
     """List the traces: id, ops, world, last op.
 
     \b
+    Examples:
     vmfuzz corpus list night
     """
     rows = [
@@ -85,6 +86,7 @@ def show(folder: Path, id: str) -> int:
     """Print the trace of an id; its first digits will do.
 
     \b
+    Examples:
     vmfuzz corpus show night 3f9c01a2
     """
     corpus = opened(folder)
@@ -107,6 +109,7 @@ def add(folder: Path, paths: tuple[Path, ...]) -> int:
     """Add traces, from files and folders; what they expect and record is left behind.
 
     \b
+    Examples:
     vmfuzz corpus add night tests/traces
     """
     return _added(opened(folder, is_new=True), [f for path in paths for f in _files(path)])
@@ -119,6 +122,7 @@ def merge(folder: Path, others: tuple[Path, ...]) -> int:
     """Add the traces of other corpora; those that are there already stay as they are.
 
     \b
+    Examples:
     vmfuzz corpus merge night other-night
     """
     corpora = [opened(other) for other in others]
@@ -133,6 +137,7 @@ def prune(folder: Path, dry_run: bool) -> int:
     """Keep the smallest trace per feature, and those that fail; delete the rest.
 
     \b
+    Examples:
     vmfuzz corpus prune night --dry-run
     """
     corpus = opened(folder)
@@ -158,6 +163,7 @@ def stats(folder: Path, as_json: bool) -> int:
     """Show what the traces amount to: ops, features, and the ops that none of them has.
 
     \b
+    Examples:
     vmfuzz corpus stats night
     """
     corpus = opened(folder)
@@ -195,6 +201,7 @@ def diff(folder: Path, other: Path, as_json: bool) -> int:
     """Show which traces and features one corpus has and the other has not.
 
     \b
+    Examples:
     vmfuzz corpus diff last-night night
     """
     (left, _), (right, _) = (features_in(opened(path)) for path in (folder, other))
@@ -229,6 +236,7 @@ def migrate(folder: Path) -> int:
     """Bring every trace below DIR to this version's text, under the name that belongs to it.
 
     \b
+    Examples:
     vmfuzz corpus migrate old-corpus
     """
     corpus = opened(folder)

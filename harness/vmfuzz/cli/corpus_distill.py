@@ -25,6 +25,7 @@ def distill(folder: Path, out: Path, limit: float) -> int:
     Traces that fail are left out.
 
     \b
+    Examples:
     vmfuzz corpus distill night --out seeds --time 20m
     """
     until = monotonic() + limit

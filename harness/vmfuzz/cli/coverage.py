@@ -52,6 +52,7 @@ def command(
     model. Steps that the oracle accepts are counted.
 
     \b
+    Examples:
     vmfuzz coverage corpora/seeds
     vmfuzz coverage corpora --gaps --html coverage.html
     vmfuzz coverage findings --require-goals stale-used,slice-over-mapping

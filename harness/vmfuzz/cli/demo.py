@@ -84,6 +84,7 @@ def command(seconds: float, fault: str, seed: int, out: Path, as_json: bool) -> 
     Exit code 0 when the clean model stayed clean and every engine found the bug, 3 otherwise.
 
     \b
+    Examples:
     vmfuzz demo
     vmfuzz demo --fault slice-offset-wrap --out /tmp/demo
     """

@@ -45,6 +45,7 @@ def command(as_json: bool) -> int:
     Exit code 3 when something that is needed does not work.
 
     \b
+    Examples:
     vmfuzz doctor --json
     """
     looked_at = [

@@ -16,6 +16,7 @@ from vmfuzz.cli.live import live_system, refused_lines, sut_options
 from vmfuzz.cli.options import (
     Duration,
     FilePath,
+    IntRange,
     check_faults,
     fault_option,
     seed_option,
@@ -50,7 +51,7 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
     help=f"One or more of {', '.join(EVERY_ENGINE)}, separated by commas.",
 )
 @click.option("--time", "seconds", type=Duration(), help="Stop after this long. [default: 30s]")
-@click.option("--steps", type=click.IntRange(1), help="Stop after this many ops: reproducible.")
+@click.option("--steps", type=IntRange(1), help="Stop after this many ops: reproducible.")
 @seed_option("The same seed and steps give the same run.")
 @fault_option
 @world_option
@@ -103,6 +104,7 @@ def command(
     """Drive the model with random ops and check every clause after every step.
 
     \b
+    Examples:
     vmfuzz fuzz --time 1m
     vmfuzz fuzz --engine swarm,hypothesis --steps 100000 --seed 7
     vmfuzz fuzz --fault segment-clone-misses-last --out findings

@@ -41,6 +41,7 @@ def command(
     signature. Without -o the trace goes to stdout. Exit code 5 when the trace does not fail.
 
     \b
+    Examples:
     vmfuzz minimize findings/ACCT.3c--segment_clone/first.trace
     vmfuzz minimize first.trace -o min.trace
     vmfuzz minimize clean.trace --fault segment-clone-misses-last

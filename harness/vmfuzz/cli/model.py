@@ -33,6 +33,7 @@ def ops(as_json: bool) -> int:
     """List the ops: arguments, upstream function, VmStore operation.
 
     \b
+    Examples:
     vmfuzz model ops --json
     """
     rows: Rows = [
@@ -68,6 +69,7 @@ def clauses(profile: str, as_json: bool) -> int:
     for in campaigns with planted bugs, and so is one of an extension with the faults that name it.
 
     \b
+    Examples:
     vmfuzz model clauses --profile vostd
     """
     seen = evidence(profile, _JSON_EVIDENCE_STEPS)
@@ -100,6 +102,7 @@ def variants(as_json: bool) -> int:
     A world line or --world takes variant.NAME=VALUE.
 
     \b
+    Examples:
     vmfuzz model variants
     """
     rows: Rows = [
@@ -124,6 +127,7 @@ def quirks(as_json: bool) -> int:
     """List upstream's own live bugs that the model reproduces.
 
     \b
+    Examples:
     vmfuzz model quirks
     """
     rows: Rows = [{"id": q.id, "text": q.text, "source": q.source} for q in QUIRKS]
@@ -141,6 +145,7 @@ def faults(component: str | None, as_json: bool) -> int:
     the part of the model that has them.
 
     \b
+    Examples:
     vmfuzz model faults --component segment
     """
     rows: Rows = [

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.grids import PlainTable
-from vmfuzz.cli.options import limit_option, processes_option, seed_option
+from vmfuzz.cli.options import IntRange, limit_option, processes_option, seed_option
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note
 
@@ -32,7 +32,7 @@ _NOTED_EVERY = 25
 @click.option(
     "--sample",
     "amount",
-    type=click.IntRange(1),
+    type=IntRange(1),
     default=100,
     show_default=True,
     help="Mutants to draw; all are tried if there are no more.",
@@ -49,6 +49,7 @@ def command(pattern: str, amount: int, seed: int, limit: float, workers: int, as
     sample and the swarm's traces. Exit code 4 if a mutant survived.
 
     \b
+    Examples:
     vmfuzz bench mutants --sample 300 --workers 2
     vmfuzz bench mutants --module segment --time 5s
     """

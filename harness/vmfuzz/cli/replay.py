@@ -67,6 +67,7 @@ def command(
     With --sut they run in the live system's own world, and the faults they name play no part.
 
     \b
+    Examples:
     vmfuzz replay corpora/seeds
     vmfuzz replay first.trace --check full
     vmfuzz replay first.trace --fault segment-clone-misses-last
