@@ -100,7 +100,8 @@ def _help(text: str) -> Iterator[str]:
     for paragraph in re.split(r"\n\s*\n", text.strip()):
         lines = [line.strip() for line in paragraph.strip().split("\n")]
         if lines[0] == "\b":
-            yield "```text\n" + "\n".join(lines[1:]) + "\n```\n"
+            shown = lines[2:] if lines[1] == "Examples:" else lines[1:]
+            yield "```text\n" + "\n".join(shown) + "\n```\n"
         else:
             yield " ".join(lines) + "\n"
 

@@ -36,7 +36,7 @@ def test_the_gaps_of_a_trace_come_first_and_the_totals_last(vmfuzz: Vmfuzz, trac
         in lines
     )
     assert "  frame_clone                     ok 1" in lines
-    assert lines[-6] == "1 traces, 2 steps"
+    assert lines[-6] == "1 trace, 2 steps"
     assert lines[-5].strip() == "2 of 126 ops"
 
 

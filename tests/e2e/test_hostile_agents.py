@@ -344,7 +344,7 @@ def test_an_agent_that_is_not_the_same_twice_gives_no_finding(
     done = vmfuzz("fuzz", "--sut", command, "--steps", "2000")
 
     assert done.returncode == 4
-    assert "inconclusive: 1 findings did not replay" in done.stdout
+    assert "inconclusive: 1 finding did not replay" in done.stdout
 
 
 def test_an_agent_that_comes_back_with_another_world_is_found_out(

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -17,10 +19,15 @@ BUCKET = "ACCT.3c--segment_clone"
 HUNT = f"fuzz --fault {FAULT} --steps 50000"
 
 
+def in_shell(script: str) -> str:
+    """Return a bash script in which `vmfuzz` is the command."""
+    return f'vmfuzz() {{ "{sys.executable}" -m vmfuzz "$@"; }}\n{script}'
+
+
 def shell(script: str, folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a bash script in which `vmfuzz` is the command. No script may show a traceback."""
     done = subprocess.run(
-        ["bash", "-c", f'vmfuzz() {{ "{sys.executable}" -m vmfuzz "$@"; }}\n{script}'],
+        ["bash", "-c", in_shell(script)],
         capture_output=True,
         text=True,
         errors="surrogateescape",
@@ -81,9 +88,9 @@ def test_names_from_outside_are_shown_as_they_are_but_harmless(tmp_path: Path, c
 
     assert done.returncode == 0
     lines = done.stdout.splitlines()
-    assert "ok    [red]:cat:.trace: 1 steps" in lines
-    assert r"ok    a\x1b[31m\nok.trace: 1 steps" in lines
-    assert r"ok    \udcff.trace: 1 steps" in lines
+    assert "ok    [red]:cat:.trace: 1 step" in lines
+    assert r"ok    a\x1b[31m\nok.trace: 1 step" in lines
+    assert r"ok    \udcff.trace: 1 step" in lines
 
 
 def test_a_search_passes_by_folders_loops_and_pipes(tmp_path: Path, clean: Path) -> None:
@@ -95,11 +102,11 @@ def test_a_search_passes_by_folders_loops_and_pipes(tmp_path: Path, clean: Path)
     done = shell("vmfuzz replay .; echo $?; vmfuzz replay /dev/stdin < clean.trace", tmp_path)
 
     assert done.stdout.splitlines() == [
-        "ok    clean.trace: 1 steps",
+        "ok    clean.trace: 1 step",
         "ERROR pipe.trace: cannot read: not a regular file",
         "FAIL: 1 of 2 as expected",
         "2",
-        "ok    /dev/stdin: 1 steps",
+        "ok    /dev/stdin: 1 step",
         "ok: 1 of 1 as expected",
     ]
 
@@ -204,3 +211,86 @@ def test_a_killed_run_leaves_whole_files_only(tmp_path: Path) -> None:
     traces = json.loads(done.stdout)["traces"]
     assert {trace["verdict"] for trace in traces} == {"FAIL"}
     assert "ACCT.3c/segment_clone" in {trace["finding"]["signature"] for trace in traces}
+
+
+def test_a_row_is_a_line_where_nothing_says_how_wide_a_line_may_be(tmp_path: Path) -> None:
+    done = shell("unset COLUMNS; vmfuzz model ops", tmp_path)
+    ops = json.loads(shell("vmfuzz model ops --json", tmp_path).stdout)["ops"]
+
+    header, *lines = done.stdout.splitlines()
+    assert header.split() == ["op", "produces", "arguments", "consumes", "source", "vmstore"]
+    assert len(lines) == len(ops) > 100
+    for line, op in zip(lines, ops, strict=True):
+        assert line.startswith(op["op"] + " ")
+        assert op["source"] in line
+        assert line.endswith(op["vmstore"])
+    assert max(map(len, lines)) > 100
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_a_row_goes_on_below_where_columns_says_how_wide_it_may_be(
+    tmp_path: Path, columns: int
+) -> None:
+    done = shell("vmfuzz model variants", tmp_path, COLUMNS=str(columns))
+    named = json.loads(shell("vmfuzz model variants --json", tmp_path).stdout)["variants"]
+
+    lines = done.stdout.splitlines()
+    assert len(lines) > len(named) + 1
+    assert max(map(len, lines)) <= columns
+    assert all(line == line.rstrip() and "…" not in line for line in lines)
+    firsts = {line.split(" ")[0] for line in lines}
+    assert firsts >= {variant["name"] for variant in named}
+
+
+def test_a_terminal_has_whole_ids_and_wrapped_texts(tmp_path: Path) -> None:
+    script = "unset COLUMNS; stty cols 72 < /dev/tty; vmfuzz model quirks"
+    done = shell(f"script -qec {shlex.quote(in_shell(script))} /dev/null", tmp_path, TERM="xterm")
+    named = json.loads(shell("vmfuzz model quirks --json", tmp_path).stdout)["quirks"]
+
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).splitlines()  # the headings are bold
+    assert 40 < max(map(len, lines)) <= 72
+    assert {line.split(" ")[0] for line in lines} >= {quirk["id"] for quirk in named}
+    assert "…" not in done.stdout
+
+
+def test_a_list_is_one_line_however_long(tmp_path: Path) -> None:
+    done = shell("vmfuzz fuzz --steps 10000 --world frames=4", tmp_path, COLUMNS="60")
+
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert all(line == line.rstrip() for line in lines)
+    (never,) = [line for line in lines if line.startswith("ops that succeeded: ")]
+    (outcomes,) = [line for line in lines if line.startswith("outcomes reached: ")]
+    assert "; never: " in outcomes
+    assert max(len(never), len(outcomes)) > 60
+    assert not any(line.startswith((" ", ",")) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--steps abc", "'--steps': 'abc' is no whole number; write one of at least 1"),
+        ("--seed 1.5", "'--seed': '1.5' is no whole number; write one from 0 to 2,147,483,647"),
+        ("--corpus-share x", "'--corpus-share': 'x' is no number; write one from 0 to 0.9"),
+    ],
+)
+def test_a_mistake_begins_with_the_usage_and_says_what_is_allowed(
+    tmp_path: Path, arguments: str, message: str
+) -> None:
+    done = shell(f"vmfuzz fuzz {arguments}", tmp_path)
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "Usage: vmfuzz fuzz [OPTIONS]",
+        "",
+        "Try 'vmfuzz fuzz --help' for help.",
+        "",
+        f"Error: Invalid value for {message}",
+    ]
+
+
+def test_the_examples_of_a_help_stand_below_a_heading(tmp_path: Path) -> None:
+    lines = [line.strip() for line in shell("vmfuzz replay --help", tmp_path).stdout.splitlines()]
+
+    at = lines.index("Examples:")
+    assert lines[at + 1] == "vmfuzz replay corpora/seeds"

@@ -71,7 +71,7 @@ def test_a_damaged_log_is_remarked_upon(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
     done = vmfuzz("report", "findings")
 
     assert done.returncode == 0
-    assert "1 lines of the log are damaged" in done.stderr
+    assert "1 line of the log is damaged" in done.stderr
 
 
 @pytest.mark.parametrize(

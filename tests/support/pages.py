@@ -101,7 +101,9 @@ class Shell:
         self, folder: Path, path: Path, seconds: float = 110.0, **environment: str
     ) -> None:
         self.folder, self.seconds = folder, seconds
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV_"))}
+        # readline, which pytest imports, tells children that a terminal is 80 columns wide.
+        others = ("PYTEST", "COV_", "COLUMNS")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(others)}
         self.environment = {
             **kept,
             "NO_COLOR": "1",

@@ -284,7 +284,7 @@ def test_damage_is_told_and_costs_no_more_than_itself(campaign: Path) -> None:
     told = document(campaign)
 
     assert told["problems"] == [
-        "1 lines of the log are damaged and left out; the first is line 14: no JSON",
+        "1 line of the log is damaged and left out; the first is line 14: no JSON",
         "the log has events of kinds that are not known here: from-the-future",
         "the log is cut short",
     ]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from vmfuzz.amounts import counted
 from vmfuzz.bench.clause_matrix import Effect
 from vmfuzz.bench.exempt import EXEMPT
 from vmfuzz.bench.statistics import Spread
@@ -48,7 +49,7 @@ def cell_table(rows: Sequence[CellRow]) -> Grid:
 
 
 def _cell(row: CellRow) -> Iterator[tuple[str, ...]]:
-    length = "not found" if row.length is None else f"{row.length} ops"
+    length = "not found" if row.length is None else counted(row.length, "op")
     told = (row.fault, f"  {row.engine}: {length}", f"  {row.signature or '-'}")
     for text, stage in zip(told, STAGES[:3], strict=True):
         trials = f"{row.counts[stage]}/{row.trials}"

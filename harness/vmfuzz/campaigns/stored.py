@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from vmfuzz.amounts import counted
 from vmfuzz.campaigns.corpus import Corpus
 from vmfuzz.campaigns.desk import Desk
 from vmfuzz.campaigns.distill import keep_smallest
@@ -66,10 +67,10 @@ class StoredTraces:
         names = self.corpus.names()
         fresh = [name for name in names if name not in self._features]
         if not fresh:
-            return f"{len(names)} traces, as before"
+            return f"{counted(len(names), 'trace')}, as before"
         check([str(self.corpus.path / name) for name in fresh], seconds)
         if not set(names) <= self._features.keys():
-            return f"{len(names)} traces, no time"
+            return f"{counted(len(names), 'trace')}, no time"
         sizes = {}
         for name in names:
             with suppress(OSError):  # deleted meanwhile
@@ -78,7 +79,7 @@ class StoredTraces:
         for name in sorted(sizes.keys() - kept):
             with suppress(VmfuzzError):
                 self.corpus.remove(name)
-        return f"{len(kept)} of {len(names)} traces kept"
+        return f"{len(kept)} of {counted(len(names), 'trace')} kept"
 
     def judge(self, message: Message) -> None:
         """See what a trace came to: a finding may be gone, and what was clean may fail."""

@@ -4,11 +4,15 @@ import gc
 import os
 import sys
 from contextlib import suppress
-from typing import Final
+from io import StringIO
+from typing import TYPE_CHECKING, Final
 
 from vmfuzz.cli import streams
 from vmfuzz.cli.exits import Exit
 from vmfuzz.errors import HarnessError, VmfuzzError, shown
+
+if TYPE_CHECKING:
+    from click import ClickException
 
 _GC_THRESHOLD: Final = 20_000  # steps make no cycles: looking for them rarely is worth 5 %
 
@@ -49,11 +53,18 @@ def _run(argv: list[str] | None) -> int:
         return _say("interrupted", Exit.INTERRUPTED)
     except click.ClickException as error:
         with suppress(OSError):  # stderr is full, or nobody reads it
-            error.show()
+            print(_message(error), file=sys.stderr)
         return int(Exit.USAGE)
     except SystemExit as end:  # 2 without a command, and 1 when the reader of a help has gone
         return int(Exit.USAGE if end.code == Exit.USAGE else Exit.CLEAN)
     return code if isinstance(code, int) else int(Exit.CLEAN)
+
+
+def _message(error: "ClickException") -> str:
+    """Return what click says of a mistake, without the blanks that frame its usage line."""
+    text = StringIO()
+    error.show(text)
+    return "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines())
 
 
 def _say(text: str, code: Exit) -> int:

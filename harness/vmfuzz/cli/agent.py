@@ -19,6 +19,7 @@ def command(faults: tuple[str, ...], settings: tuple[str, ...]) -> int:
     The other end of --sut, and an example of what to say when.
 
     \b
+    Examples:
     vmfuzz fuzz --sut 'vmfuzz agent --fault segment-clone-misses-last'
     """
     world, _ = world_from(settings)

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
-from rich.table import Table
 
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import Duration, FilePath, check_faults, fault_option, seed_option
+from vmfuzz.cli.grids import PlainTable
+from vmfuzz.cli.options import Duration, FilePath, IntRange, check_faults, fault_option, seed_option
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
 from vmfuzz.cli.streams import note
 from vmfuzz.crashes import check_folder
@@ -25,7 +26,7 @@ _PROFILES = ("ostd", "vostd")
 @click.command("audit")
 @click.argument("traces", nargs=-1, type=FilePath(), metavar="[TRACE]...")
 @click.option("--time", "seconds", type=Duration(), help="Stop after this long. [default: 60s]")
-@click.option("--steps", type=click.IntRange(1), help="Stop after this many ops: reproducible.")
+@click.option("--steps", type=IntRange(1), help="Stop after this many ops: reproducible.")
 @click.option(
     "--contract",
     "patterns",
@@ -61,6 +62,7 @@ def command(
     With TRACE, say which clauses each step of it breaks.
 
     \b
+    Examples:
     vmfuzz audit --time 60s
     vmfuzz audit --steps 100000 --contract 'OP.UNMAP.*' --profile ostd
     """
@@ -127,12 +129,9 @@ def _show(rows: "list[Row]", out: Path | None, *, show_all: bool, is_part: bool)
     from vmfuzz.audit.report import confirmed, unconfirmed
 
     console = result_console()
-    table = Table("clause", "profile", "suspect", "status", "calls", "judged", "shown by",
-                  box=None, pad_edge=False)  # fmt: skip
-    for column in table.columns:
-        column.no_wrap = True
-    for column in table.columns[4:6]:
-        column.justify = "right"
+    table = PlainTable(
+        "clause", "profile", "suspect", "status", "calls", "judged", "shown by", figures=slice(4, 6)
+    )
     for row in rows:
         if not show_all and row.status == "holds" and not row.is_news:
             continue
@@ -142,12 +141,12 @@ def _show(rows: "list[Row]", out: Path | None, *, show_all: bool, is_part: bool)
     console.print(table)
     held = sum(row.status == "holds" for row in rows)
     known, open_ = confirmed(rows), unconfirmed(rows)
-    console.print(f"{held} of {len(rows)} clauses, questions and probes hold")
+    console.print(f"{held} of {len(rows):,} clauses, questions and probes hold")
     asked = {row.ax for row in rows} if is_part else open_.keys()
     for ax, reason in open_.items():
         if ax not in asked:
             continue
-        console.print(f"not confirmed: {ax}: {reason}", markup=False, soft_wrap=True)
+        console.print(f"not confirmed: {ax}: {reason}", markup=False)
     console.print(f"confirmed suspects ({len(known)}): {', '.join(known)}")
     news = [row for row in rows if row.is_news]
     for row in news:
@@ -160,7 +159,7 @@ def _show(rows: "list[Row]", out: Path | None, *, show_all: bool, is_part: bool)
 def _shown_by(row: "Row") -> str:
     if row.evidence is not None:
         amount = len(row.evidence.trace.steps)
-        return f"{amount} op" if amount == 1 else f"{amount} ops"
+        return counted(amount, "op")
     return "" if row.witness is None else "a state" if row.status == "unsatisfiable" else "a value"
 
 
@@ -170,11 +169,11 @@ def _show_news(row: "Row") -> None:
     console = result_console()
     if row.evidence is not None:
         block = finding_block(row.evidence.finding, row.evidence.trace, whole=True)
-        console.print(block, markup=False, soft_wrap=True)
+        console.print(block, markup=False)
     elif row.status == "holds":
         console.print(f"{row.id} holds: {row.ax} expects it to fail", markup=False)
     else:
-        console.print(f"{row.id} ({row.text}): {row.witness}", markup=False, soft_wrap=True)
+        console.print(f"{row.id} ({row.text}): {row.witness}", markup=False)
 
 
 def _judge(paths: tuple[Path, ...], *, as_json: bool) -> int:
@@ -206,9 +205,9 @@ def _judge(paths: tuple[Path, ...], *, as_json: bool) -> int:
         return int(Exit.FINDING if has_news else Exit.CLEAN)
     console = result_console()
     for path, trace, broken in documents:
-        console.print(f"{path}: {len(broken)} clauses broken", markup=False, soft_wrap=True)
+        console.print(f"{path}: {counted(len(broken), 'clause')} broken", markup=False)
         for step, clause, ax, witness in broken:
             line = f"  step {step} {format_op(trace.steps[step].op)}: {clause.id} ({ax or 'NEWS'})"
-            console.print(line, markup=False, soft_wrap=True)
-            console.print(f"    {clause.text}; {witness}", markup=False, soft_wrap=True)
+            console.print(line, markup=False)
+            console.print(f"    {clause.text}; {witness}", markup=False)
     return int(Exit.FINDING if has_news else Exit.CLEAN)

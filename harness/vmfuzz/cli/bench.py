@@ -3,7 +3,6 @@
 from dataclasses import asdict
 
 import rich_click as click
-from rich.table import Table
 
 from vmfuzz.cli import mutants
 from vmfuzz.cli.bench_campaign import campaign
@@ -11,6 +10,8 @@ from vmfuzz.cli.bench_faults import faults
 from vmfuzz.cli.bench_generators import generators
 from vmfuzz.cli.bench_live import live
 from vmfuzz.cli.bench_minimize import minimize
+from vmfuzz.cli.grids import PlainTable
+from vmfuzz.cli.options import IntRange
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note
 
@@ -40,7 +41,7 @@ command.add_command(mutants.command)
 @command.command()
 @click.option(
     "--rounds",
-    type=click.IntRange(1, 20),
+    type=IntRange(1, 20),
     default=3,
     show_default=True,
     help="Interleaved rounds; each figure is their median.",
@@ -50,6 +51,7 @@ def speed(rounds: int, as_json: bool) -> int:
     """Measure steps per second and what checking costs; under a minute.
 
     \b
+    Examples:
     vmfuzz bench speed --json
     """
     from vmfuzz.bench.speed import measure
@@ -58,8 +60,7 @@ def speed(rounds: int, as_json: bool) -> int:
     if as_json:
         print_json(asdict(report))
         return 0
-    table = Table("what", "figure", box=None, pad_edge=False)
-    table.columns[1].justify = "right"
+    table = PlainTable("what", "figure", figures=slice(1, 2))
     for name, value in report.rates.items():
         table.add_row(f"{name}, steps per second", f"{value:,.0f}")
     for name, value in report.ratios.items():

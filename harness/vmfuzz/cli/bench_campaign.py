@@ -24,6 +24,7 @@ def campaign(limit: float, workers: int, seed: int, out: Path | None, as_json: b
     Exit code 1 if both took more than 5 s and 2 % longer than the campaign was to take.
 
     \b
+    Examples:
     vmfuzz bench campaign --time 1h --workers 2
     """
     from vmfuzz.bench.campaign import campaign_table, measure, sentence

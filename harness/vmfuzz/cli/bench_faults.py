@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.grids import rich_table
 from vmfuzz.cli.options import (
     FilePath,
+    IntRange,
     bugs_option,
     json_lines_option,
     limit_option,
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 )
 @bugs_option("Bugs to hunt")
 @click.option(
-    "--trials", type=click.IntRange(1, 1000), default=5, show_default=True, help="Hunts per bug."
+    "--trials", type=IntRange(1, 1000), default=5, show_default=True, help="Hunts per bug."
 )
 @limit_option("60s", "Give a hunt up after so much processor time.")
 @seed_option()
@@ -75,6 +77,7 @@ def faults(
     Exit code 4 if a bug was not found by any engine.
 
     \b
+    Examples:
     vmfuzz bench faults --workers 2 --out faults.jsonl
     vmfuzz bench faults --fault 'segment-*' --engine swarm --engine hypothesis
     vmfuzz bench faults --by-clause
@@ -111,7 +114,7 @@ def told(trial: "Trial", number: int, of: int) -> str:
     if trial.reported is None:
         return f"{name}: not found in {trial.limit:g} s"
     found = trial.reported
-    return f"{name}: {found.seconds:.2f} s, {found.steps:,} steps: {trial.signature}"
+    return f"{name}: {found.seconds:.2f} s, {counted(found.steps, 'step')}: {trial.signature}"
 
 
 def _report(done: "list[Trial]", p_test: "PTest | None", *, as_json: bool) -> int:
@@ -126,7 +129,7 @@ def _report(done: "list[Trial]", p_test: "PTest | None", *, as_json: bool) -> in
         for table in tables.result_tables(done, p_test):
             console.print(rich_table(table))
             console.print()
-        console.print(tables.sentence(summary), soft_wrap=True)
+        console.print(tables.sentence(summary))
         about = machine.about_machine().items()
         console.print(", ".join(f"{key} {value}" for key, value in about))
     if tables.foreign(done):

@@ -11,6 +11,7 @@ from vmfuzz.cli.bench_faults import told
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.grids import rich_table
 from vmfuzz.cli.options import (
+    IntRange,
     bugs_option,
     json_lines_option,
     limit_option,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @bugs_option("Bugs to hunt")
 @click.option(
     "--trials",
-    type=click.IntRange(1, 1000),
+    type=IntRange(1, 1000),
     default=1,
     show_default=True,
     help="Hunts per bug and generator.",
@@ -51,6 +52,7 @@ def generators(
     """Hunt planted bugs with the swarm as it is, and with one of its ideas taken away at a time.
 
     \b
+    Examples:
     vmfuzz bench generators --workers 2 --out generators.jsonl
     vmfuzz bench generators --fault 'segment-*' --trials 3
     """
@@ -95,7 +97,7 @@ def _report(done: "list[Trial]", *, as_json: bool) -> None:
             console.print(rich_table(table))
             console.print()
         for line in told_apart(done, GENERATORS):
-            console.print(line, soft_wrap=True)
+            console.print(line)
         about = about_machine().items()
         console.print(", ".join(f"{key} {value}" for key, value in about))
     if foreign(done):

@@ -8,11 +8,12 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 import rich_click as click
-from rich.table import Table
 
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.grids import PlainTable
 from vmfuzz.cli.live import split_command
-from vmfuzz.cli.options import MAX_SEED, Duration, FilePath
+from vmfuzz.cli.options import MAX_SEED, Duration, FilePath, IntRange
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note
 from vmfuzz.errors import closest
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--sut", metavar="'COMMAND ARGS'", help="Measure how fast this live system is driven."
 )
-@click.option("--steps", type=click.IntRange(1), help="With --sut.  [default: 100,000]")
+@click.option("--steps", type=IntRange(1), help="With --sut.  [default: 100,000]")
 @click.option(
     "--faults",
     "pattern",
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 @click.option(
     "--time", "limit", type=Duration(), help="Give a bug up after this long.  [default: 60s]"
 )
-@click.option("--seed", type=click.IntRange(0, MAX_SEED), help="With --faults.  [default: 0]")
-@click.option("--workers", type=click.IntRange(1, 64), help="Bugs at a time.  [default: 1]")
+@click.option("--seed", type=IntRange(0, MAX_SEED), help="With --faults.  [default: 0]")
+@click.option("--workers", type=IntRange(1, 64), help="Bugs at a time.  [default: 1]")
 @click.option(
     "--out",
     "record",
@@ -63,6 +64,7 @@ def live(
     minimized there and replayed with and without the bug. Exit code 4 if one was missed.
 
     \b
+    Examples:
     vmfuzz bench live --sut ./my-agent
     vmfuzz bench live --faults 'segment-*' --time 30s --workers 2 --out hunts.jsonl
     """
@@ -95,8 +97,7 @@ def _measure(sut: str, steps: int, as_json: bool) -> int:
     if as_json:
         print_json(asdict(rates))
         return 0
-    table = Table("what", "steps per second", box=None, pad_edge=False)
-    table.columns[1].justify = "right"
+    table = PlainTable("what", "steps per second", figures=slice(1, 2))
     table.add_row("wall time", f"{rates.wall:,.0f}")
     table.add_row("the harness alone, of its own time", f"{rates.harness:,.0f}")
     table.add_row("the agent alone, of its own time", f"{rates.agent:,.0f}")
@@ -130,7 +131,7 @@ def _hunt(
 
 def _told(hunt: "LiveHunt") -> str:
     if hunt.seconds is None:
-        return f"{hunt.fault} not found in {hunt.limit:g} s, {hunt.steps:,} steps"
+        return f"{hunt.fault} not found in {hunt.limit:g} s, {counted(hunt.steps, 'step')}"
     return (
         f"{hunt.fault} found after {hunt.seconds:.1f} s, minimal {hunt.minimal}: {hunt.signature}"
     )
@@ -146,11 +147,7 @@ def _missed(hunts: "list[LiveHunt]") -> "list[LiveHunt]":
 def _show(hunts: "list[LiveHunt]") -> None:
     from vmfuzz.bench.live_faults import INVISIBLE
 
-    table = Table("bug", "seconds", "steps", "ops", "signature", box=None, pad_edge=False)
-    for column in table.columns[:4]:
-        column.no_wrap = True
-    for column in table.columns[1:4]:
-        column.justify = "right"
+    table = PlainTable("bug", "seconds", "steps", "ops", "signature", figures=slice(1, 4))
     found = [hunt for hunt in hunts if hunt.signature is not None]
     for hunt in found:
         broken = f", breaks {hunt.broken}" if hunt.broken else ""
@@ -161,13 +158,13 @@ def _show(hunts: "list[LiveHunt]") -> None:
         console.print(table)
     for hunt in hunts:
         if hunt.signature is None and hunt.fault in INVISIBLE:
-            console.print(f"invisible: {hunt.fault}: {INVISIBLE[hunt.fault]}", soft_wrap=True)
+            console.print(f"invisible: {hunt.fault}: {INVISIBLE[hunt.fault]}")
         elif hunt.fault in INVISIBLE:
-            console.print(f"held for invisible, but found: {hunt.fault}", soft_wrap=True)
+            console.print(f"held for invisible, but found: {hunt.fault}")
     for hunt in _missed(hunts):
         why = f" ({hunt.problem})" if hunt.problem else ""
-        console.print(f"missed: {hunt.fault}, {hunt.steps:,} steps{why}", soft_wrap=True)
-    console.print(_summary(hunts, found), soft_wrap=True)
+        console.print(f"missed: {hunt.fault}, {counted(hunt.steps, 'step')}{why}")
+    console.print(_summary(hunts, found))
 
 
 def _summary(hunts: "list[LiveHunt]", found: "list[LiveHunt]") -> str:

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.grids import rich_table
-from vmfuzz.cli.options import FilePath, bugs_option, json_lines_option, record_option, seed_option
+from vmfuzz.cli.options import (
+    FilePath,
+    IntRange,
+    bugs_option,
+    json_lines_option,
+    record_option,
+    seed_option,
+)
 from vmfuzz.cli.output import result_console
 from vmfuzz.cli.streams import note, write
 from vmfuzz.errors import closest
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
 @click.command("minimize")
 @bugs_option("Bugs to start from")
 @click.option(
-    "--starts", type=click.IntRange(1, 1000), default=3, show_default=True, help="Traces per bug."
+    "--starts", type=IntRange(1, 1000), default=3, show_default=True, help="Traces per bug."
 )
 @click.option(
     "--against",
@@ -34,7 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--ops",
-    type=click.IntRange(1, 100_000),
+    type=IntRange(1, 100_000),
     help="Put swarm ops into each trace until it has so many.",
 )
 @seed_option()
@@ -64,6 +72,7 @@ def minimize(
     4 if a result of ours slipped to another signature, or a bug has no start.
 
     \b
+    Examples:
     vmfuzz bench minimize --fault 'segment-*' --starts 5
     vmfuzz bench minimize --fault nyx-u8-refcount --ops 5000
     vmfuzz bench minimize --against ddmin,hypothesis --fault nyx-u8-refcount
@@ -98,10 +107,10 @@ def _others(against: str) -> tuple[str, ...]:
 
 def _told(one: "Shrunk") -> str:
     name = f"{one.fault}, {one.method}, start {one.number}"
-    if one.length is None:
+    if one.length is None or one.found is None:
         return f"{name}: not found"
     slip = f"; slipped to {one.result}" if one.has_slipped else ""
-    return f"{name}: {one.found} ops to {one.length} in {one.seconds:.2f} s{slip}"
+    return f"{name}: {counted(one.found, 'op')} to {one.length} in {one.seconds:.2f} s{slip}"
 
 
 def _report(
@@ -123,7 +132,7 @@ def _report(
             console.print(rich_table(table))
             console.print()
         if missing:
-            console.print(f"no start found: {', '.join(missing)}", soft_wrap=True)
+            console.print(f"no start found: {', '.join(missing)}")
         about = machine.about_machine().items()
         console.print(", ".join(f"{key} {value}" for key, value in about))
     return int(Exit.INCONCLUSIVE if slips or missing else Exit.CLEAN)

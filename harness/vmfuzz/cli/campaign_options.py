@@ -13,7 +13,7 @@ import rich_click as click
 from vmfuzz.campaigns.known import Known, is_date, read_known
 from vmfuzz.campaigns.links import Limits
 from vmfuzz.cli.exhaustive import BARE
-from vmfuzz.cli.options import Duration, FilePath
+from vmfuzz.cli.options import Duration, FilePath, FloatRange, IntRange
 from vmfuzz.cli.output import today as today_here
 from vmfuzz.cli.streams import note
 from vmfuzz.errors import VmfuzzError, did_you_mean, shown
@@ -113,7 +113,7 @@ _OPTIONS = (
     click.option(
         "--corpus-share",
         "share",
-        type=click.FloatRange(0, 0.9),
+        type=FloatRange(0, 0.9),
         default=0.0,
         show_default=True,
         help="The part of the swarm's traces that is grown from stored ones.",
@@ -139,7 +139,7 @@ _OPTIONS = (
     click.option(
         "--worker-memory",
         "memory",
-        type=click.IntRange(256, 1 << 20),
+        type=IntRange(256, 1 << 20),
         default=2048,
         show_default=True,
         metavar="MiB",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vmfuzz.amounts import counted
 from vmfuzz.campaigns.cluster.place import ClusterPlace
 from vmfuzz.cli.campaign_options import CampaignOptions
 from vmfuzz.cli.streams import note
@@ -33,8 +34,8 @@ def cluster_of(
     place = ClusterPlace(options.cluster, options.workers, engines, scratch)
     try:
         place.join()
-        nodes = f"{place.nodes} {'node' if place.nodes == 1 else 'nodes'}"
-        note(f"cluster {options.cluster}: {nodes}, {place.cpus} cores")
+        has = f"{counted(place.nodes, 'node')}, {counted(place.cpus, 'core')}"
+        note(f"cluster {options.cluster}: {has}")
         yield place, plan.clock() - started + LEAVING
     finally:
         place.close()

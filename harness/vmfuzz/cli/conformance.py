@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
-from rich.table import Table
 
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.grids import PlainTable
 from vmfuzz.cli.live import live_system, sut_options
 from vmfuzz.cli.options import FilePath
 from vmfuzz.cli.output import print_json, result_console
@@ -33,6 +34,7 @@ def command(paths: tuple[Path, ...], sut: str | None, sut_seconds: float, as_jso
     live system need not know every op, but traces of another world or build are not for it.
 
     \b
+    Examples:
     vmfuzz conformance vectors/frames.jsonl.gz
     vmfuzz conformance vectors --sut ./my-agent
     """
@@ -85,9 +87,9 @@ def as_document(reports: list[FileReport]) -> dict[str, object]:
 def _show(reports: list[FileReport], *, is_live: bool) -> None:
     side = "agent" if is_live else "model"
     console = result_console()
-    table = Table("file", "traces", "steps", "mismatched", "unsupported", box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = PlainTable(
+        "file", "traces", "steps", "mismatched", "unsupported", figures=slice(1, None)
+    )
     for r in reports:
         numbers = (r.traces, r.steps, r.mismatched_steps, r.unsupported_steps)
         table.add_row(shown(r.path.name), *[f"{number:,}" for number in numbers])
@@ -97,16 +99,19 @@ def _show(reports: list[FileReport], *, is_live: bool) -> None:
             named = ", ".join(shown(op) for op in sorted(r.unsupported_ops)[:8])
             console.print(f"{shown(r.path.name)}: not in the {side}: {named}")
         if r.other_worlds:
-            text = f"{r.other_worlds:,} traces are of another world or build than the agent's"
+            are = "is" if r.other_worlds == 1 else "are"
+            others = f"{counted(r.other_worlds, 'trace')} {are}"
+            text = f"{others} of another world or build than the agent's"
             console.print(f"{shown(r.path.name)}: {text}")
         if r.first_mismatch:
             m = r.first_mismatch
             at = f"{shown(m.trace)} step {m.step} ({m.op}): {shown(m.field)}"
-            console.print(f"{shown(r.path.name)}: {at}", soft_wrap=True)
-            console.print(f"  recorded {shown(m.expected)}", soft_wrap=True)
-            console.print(f"  {side:8} {shown(m.actual)}", soft_wrap=True)
+            console.print(f"{shown(r.path.name)}: {at}")
+            console.print(f"  recorded {shown(m.expected)}")
+            console.print(f"  {side:8} {shown(m.actual)}")
     steps = sum(r.steps for r in reports)
     bad = sum(r.mismatched_steps for r in reports)
     missing = sum(r.unsupported_steps for r in reports)
+    agree = "agrees" if steps == 1 else "agree"
     verdict = "FAIL" if bad or (missing and not is_live) else "ok"
-    console.print(f"{verdict}: {steps - bad - missing:,} of {steps:,} steps agree")
+    console.print(f"{verdict}: {steps - bad - missing:,} of {counted(steps, 'step')} {agree}")

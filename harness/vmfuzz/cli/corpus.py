@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import rich_click as click
-from rich.table import Table
 
+from vmfuzz.amounts import counted
 from vmfuzz.campaigns.corpus import Corpus
 from vmfuzz.campaigns.distill import keep_smallest
 from vmfuzz.cli.corpora import features_in, opened, traces_of
 from vmfuzz.cli.corpus_distill import distill
 from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.grids import PlainTable
 from vmfuzz.cli.options import FilePath
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note, write
@@ -53,6 +54,7 @@ def list_(folder: Path, as_json: bool) -> int:
     """List the traces: id, ops, world, last op.
 
     \b
+    Examples:
     vmfuzz corpus list night
     """
     rows = [
@@ -67,7 +69,7 @@ def list_(folder: Path, as_json: bool) -> int:
     if as_json:
         print_json({"traces": rows})
         return int(Exit.CLEAN if rows else Exit.NOTHING)
-    table = Table("id", "ops", "last op", "world", box=None, pad_edge=False)
+    table = PlainTable("id", "ops", "last op", "world")
     for row in rows:
         table.add_row(
             str(row["id"])[:_SHOWN], f"{row['ops']:,}", str(row["last"]), str(row["world"])
@@ -84,6 +86,7 @@ def show(folder: Path, id: str) -> int:
     """Print the trace of an id; its first digits will do.
 
     \b
+    Examples:
     vmfuzz corpus show night 3f9c01a2
     """
     corpus = opened(folder)
@@ -106,6 +109,7 @@ def add(folder: Path, paths: tuple[Path, ...]) -> int:
     """Add traces, from files and folders; what they expect and record is left behind.
 
     \b
+    Examples:
     vmfuzz corpus add night tests/traces
     """
     return _added(opened(folder, is_new=True), [f for path in paths for f in _files(path)])
@@ -118,6 +122,7 @@ def merge(folder: Path, others: tuple[Path, ...]) -> int:
     """Add the traces of other corpora; those that are there already stay as they are.
 
     \b
+    Examples:
     vmfuzz corpus merge night other-night
     """
     corpora = [opened(other) for other in others]
@@ -132,6 +137,7 @@ def prune(folder: Path, dry_run: bool) -> int:
     """Keep the smallest trace per feature, and those that fail; delete the rest.
 
     \b
+    Examples:
     vmfuzz corpus prune night --dry-run
     """
     corpus = opened(folder)
@@ -144,7 +150,9 @@ def prune(folder: Path, dry_run: bool) -> int:
             corpus.remove(name)
     words = "would go" if dry_run else "deleted"
     amount = len(set().union(*features.values()))
-    write(f"{amount:,} features; {len(kept):,} traces kept, {len(gone):,} {words}\n")
+    write(
+        f"{counted(amount, 'feature')}; {counted(len(kept), 'trace')} kept, {len(gone):,} {words}\n"
+    )
     return int(Exit.CLEAN if features else Exit.NOTHING)
 
 
@@ -155,6 +163,7 @@ def stats(folder: Path, as_json: bool) -> int:
     """Show what the traces amount to: ops, features, and the ops that none of them has.
 
     \b
+    Examples:
     vmfuzz corpus stats night
     """
     corpus = opened(folder)
@@ -192,6 +201,7 @@ def diff(folder: Path, other: Path, as_json: bool) -> int:
     """Show which traces and features one corpus has and the other has not.
 
     \b
+    Examples:
     vmfuzz corpus diff last-night night
     """
     (left, _), (right, _) = (features_in(opened(path)) for path in (folder, other))
@@ -213,8 +223,9 @@ def diff(folder: Path, other: Path, as_json: bool) -> int:
         for name in side:
             write(f"{sign} {name[:_SHOWN]}\n")
     write(
-        f"{values['both']} traces in both; features: {values['features_only_first']} only in"
-        f" {shown(folder)}, {values['features_only_second']} only in {shown(other)}\n"
+        f"{counted(len(left.keys() & right.keys()), 'trace')} in both;"
+        f" features: {values['features_only_first']} only in {shown(folder)},"
+        f" {values['features_only_second']} only in {shown(other)}\n"
     )
     return int(Exit.CLEAN)
 
@@ -225,6 +236,7 @@ def migrate(folder: Path) -> int:
     """Bring every trace below DIR to this version's text, under the name that belongs to it.
 
     \b
+    Examples:
     vmfuzz corpus migrate old-corpus
     """
     corpus = opened(folder)
@@ -266,5 +278,5 @@ def _op(step: Step) -> str:
 
 
 def _count(amount: int, what: str) -> int:
-    write(f"{amount:,} {what}{'' if amount == 1 else 's'}\n")
+    write(counted(amount, what) + "\n")
     return int(Exit.CLEAN if amount else Exit.NOTHING)

@@ -5,6 +5,7 @@ from time import monotonic
 
 import rich_click as click
 
+from vmfuzz.amounts import counted
 from vmfuzz.campaigns.corpus import Corpus
 from vmfuzz.campaigns.shorten import cover, shortened
 from vmfuzz.cli.corpora import features_in, opened
@@ -24,6 +25,7 @@ def distill(folder: Path, out: Path, limit: float) -> int:
     Traces that fail are left out.
 
     \b
+    Examples:
     vmfuzz corpus distill night --out seeds --time 20m
     """
     until = monotonic() + limit
@@ -48,6 +50,6 @@ def distill(folder: Path, out: Path, limit: float) -> int:
         kept, ops = kept + 1, ops + len(trace.steps)
     amount = len(frozenset[int]().union(*shown_by.values()))
     before = sum(sizes.values()) - len(sizes)
-    write(f"{kept:,} of {len(traces):,} traces, {ops:,} of {before:,} ops;")
-    write(f" they show {len(now):,} features, {amount:,} before\n")
+    write(f"{kept:,} of {counted(len(traces), 'trace')}, {ops:,} of {counted(before, 'op')};")
+    write(f" they show {counted(len(now), 'feature')}, {amount:,} before\n")
     return int(Exit.CLEAN if kept else Exit.NOTHING)

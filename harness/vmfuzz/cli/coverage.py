@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import rich_click as click
 
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.options import FilePath
 from vmfuzz.cli.output import print_json
@@ -51,6 +52,7 @@ def command(
     model. Steps that the oracle accepts are counted.
 
     \b
+    Examples:
     vmfuzz coverage corpora/seeds
     vmfuzz coverage corpora --gaps --html coverage.html
     vmfuzz coverage findings --require-goals stale-used,slice-over-mapping
@@ -111,4 +113,4 @@ class _Progress:
         now = monotonic()
         if now - self.shown >= _EVERY:
             self.shown = now
-            note(f"{total.traces:,} traces, {total.steps:,} steps")
+            note(f"{counted(total.traces, 'trace')}, {counted(total.steps, 'step')}")

@@ -9,10 +9,10 @@ from typing import Final
 
 import rich_click as click
 from rich.console import Console
-from rich.table import Table
 
 from vmfuzz.campaign import Campaign, Stored, run_campaign
 from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.grids import PlainTable
 from vmfuzz.cli.options import Duration, FilePath, check_faults, seed_option
 from vmfuzz.cli.output import ProgressLine, print_json, result_console
 from vmfuzz.crashes import check_folder
@@ -84,13 +84,18 @@ def command(seconds: float, fault: str, seed: int, out: Path, as_json: bool) -> 
     Exit code 0 when the clean model stayed clean and every engine found the bug, 3 otherwise.
 
     \b
+    Examples:
     vmfuzz demo
     vmfuzz demo --fault slice-offset-wrap --out /tmp/demo
     """
     check_faults((fault,))
     check_folder(out)
     demo = Demo(fault)
-    console = Console(stderr=True, highlight=False) if as_json else result_console(markup=True)
+    console = (
+        Console(stderr=True, soft_wrap=True, highlight=False)
+        if as_json
+        else result_console(markup=True)
+    )
     plan = Plan(seconds=seconds, rng_seed=seed)
     _run_clean(demo, plan, console)
     _run_hunts(demo, replace(plan, faults=(fault,)), out, console)
@@ -170,7 +175,7 @@ def _explain(demo: Demo, out: Path, console: Console) -> None:
     best = min(found, key=lambda stored: len(stored.minimized.trace.steps)).minimized
     console.print("\n[bold]3. What broke[/bold]\n")
     block = finding_block(best.finding, best.trace, whole=True)
-    console.print(block, markup=False, soft_wrap=True)
+    console.print(block, markup=False)
     demo.regression = out / f"{demo.fault}.trace"
     expect = (Expect(best.finding.clause, best.finding.step),)
     save(demo.regression, replace(best.trace, expect=expect))
@@ -178,18 +183,15 @@ def _explain(demo: Demo, out: Path, console: Console) -> None:
         f"\nfindings are in {shown(out)}; kept as a regression test, which passes", markup=False
     )
     console.print("as long as the bug is found under this clause:\n")
-    console.print(f"$ {replay_command(demo.regression)}", markup=False, soft_wrap=True)
+    console.print(f"$ {replay_command(demo.regression)}", markup=False)
     command = [sys.executable, "-m", "vmfuzz", "replay", str(demo.regression)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     demo.replay = done.returncode
-    console.print((done.stdout + done.stderr).rstrip(), markup=False, soft_wrap=True)
+    console.print((done.stdout + done.stderr).rstrip(), markup=False)
 
 
-def _table(*columns: str) -> Table:
-    table = Table(*columns, box=None, pad_edge=False)
-    for column in table.columns[1:-1]:
-        column.justify = "right"
-    return table
+def _table(*columns: str) -> PlainTable:
+    return PlainTable(*columns, figures=slice(1, -1))
 
 
 def _document(demo: Demo, code: Exit) -> dict[str, object]:

@@ -9,10 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import rich_click as click
-from rich.table import Table
 
 from vmfuzz import __version__
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
+from vmfuzz.cli.grids import PlainTable
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.engines.interface import Plan, Progress
 from vmfuzz.engines.registry import engine, installed_engines
@@ -44,6 +45,7 @@ def command(as_json: bool) -> int:
     Exit code 3 when something that is needed does not work.
 
     \b
+    Examples:
     vmfuzz doctor --json
     """
     looked_at = [
@@ -61,7 +63,7 @@ def command(as_json: bool) -> int:
             {"ok": not failed, "vmfuzz": __version__, "checks": list(map(asdict, looked_at))}
         )
         return int(Exit.HARNESS if failed else Exit.CLEAN)
-    table = Table("check", "state", "detail", box=None, pad_edge=False)
+    table = PlainTable("check", "state", "detail")
     for item in looked_at:
         table.add_row(item.name, item.state, item.detail)
     console = result_console()
@@ -72,7 +74,7 @@ def command(as_json: bool) -> int:
 
 def _python() -> Look:
     fit = sys.version_info >= (3, 11)
-    detail = f"{platform.python_version()}, {os.cpu_count()} cores"
+    detail = f"{platform.python_version()}, {counted(os.cpu_count() or 1, 'core')}"
     return Look("python", "ok" if fit else "FAIL", detail)
 
 
@@ -129,7 +131,8 @@ def _engines() -> list[Look]:
         except (HarnessError, VmfuzzError) as error:
             looked_at.append(Look(f"engine {name}", "FAIL", str(error)))
             continue
-        ran = f"{progress.steps:,} steps, {len(found)} findings on the clean model"
+        amounts = f"{counted(progress.steps, 'step')}, {counted(len(found), 'finding')}"
+        ran = f"{amounts} on the clean model"
         fit = progress.steps >= _FEW and not found
         looked_at.append(Look(f"engine {name}", "ok" if fit else "FAIL", ran))
     return looked_at

@@ -7,7 +7,7 @@ from typing import Any
 
 import rich_click as click
 
-from vmfuzz.cli.options import FilePath, by_key
+from vmfuzz.cli.options import FilePath, IntRange, by_key
 from vmfuzz.engines.registry import EXHAUSTIVE
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.exhaustive.alphabet import DEFAULT_OPS
@@ -19,7 +19,7 @@ BARE = Path("-")  # `--resume` without a file: the campaign
 _OPTIONS = (
     click.option(
         "--depth",
-        type=click.IntRange(1, MAX_DEPTH),
+        type=IntRange(1, MAX_DEPTH),
         help=f"exhaustive: the length of the longest traces. [default: {DEFAULT_DEPTH}]",
     ),
     click.option(

@@ -8,8 +8,9 @@ import rich_click as click
 from rich.console import Console
 from rich.text import Text
 
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import FilePath, check_faults, fault_option
+from vmfuzz.cli.options import FilePath, IntRange, check_faults, fault_option
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import write
 from vmfuzz.errors import VmfuzzError, shown
@@ -25,7 +26,7 @@ _CHANGES = 30  # lines per step; a huge page that is split has 512
 
 @click.command("explain")
 @click.argument("path", type=FilePath())
-@click.option("--step", type=click.IntRange(min=0), help="Only this step, with what was live.")
+@click.option("--step", type=IntRange(min=0), help="Only this step, with what was live.")
 @fault_option
 @click.option("--strict", is_flag=True, help="Known upstream defects (quirks) are findings too.")
 @click.option(
@@ -47,6 +48,7 @@ def command(
     shows what it maps, a cursor its place and locks, `tlb0` what CPU 0 has cached.
 
     \b
+    Examples:
     vmfuzz explain corpora/seeds/segment-pieces.trace
     vmfuzz explain findings/ACCT.3c--segment_clone/min.trace --step 1
     vmfuzz explain corpora/seeds/segment-pieces.trace --html pieces.html
@@ -136,7 +138,9 @@ def _show_chapter(console: Console, chapter: Chapter, *, is_failing: bool) -> No
         console.print(_change_line(change, console.width))
     if len(chapter.changes) > _CHANGES:
         more = len(chapter.changes) - _CHANGES
-        console.print(Text(f"{_INDENT}and {more} more changes, which --json lists", "dim"))
+        console.print(
+            Text(f"{_INDENT}and {counted(more, 'more change')}, which --json lists", "dim")
+        )
     for event in chapter.events:
         console.print(Text(f"{_INDENT}{'event':{_SUBJECT}} {event}", "cyan"))
 

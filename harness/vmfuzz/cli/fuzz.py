@@ -4,17 +4,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import rich_click as click
-from rich.table import Table
 
+from vmfuzz.amounts import counted
 from vmfuzz.campaign import Campaign, StopOn, run_campaign, store_missing
 from vmfuzz.cli.campaign_options import CampaignOptions, campaign_options
 from vmfuzz.cli.exhaustive import exhaustive_options, needs_engine
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.gaps import gap_lines, gaps
+from vmfuzz.cli.grids import PlainTable
 from vmfuzz.cli.live import live_system, refused_lines, sut_options
 from vmfuzz.cli.options import (
     Duration,
     FilePath,
+    IntRange,
     check_faults,
     fault_option,
     seed_option,
@@ -49,7 +51,7 @@ _ENOUGH_STEPS = 10_000  # before that, an op that never succeeded says nothing
     help=f"One or more of {', '.join(EVERY_ENGINE)}, separated by commas.",
 )
 @click.option("--time", "seconds", type=Duration(), help="Stop after this long. [default: 30s]")
-@click.option("--steps", type=click.IntRange(1), help="Stop after this many ops: reproducible.")
+@click.option("--steps", type=IntRange(1), help="Stop after this many ops: reproducible.")
 @seed_option("The same seed and steps give the same run.")
 @fault_option
 @world_option
@@ -102,6 +104,7 @@ def command(
     """Drive the model with random ops and check every clause after every step.
 
     \b
+    Examples:
     vmfuzz fuzz --time 1m
     vmfuzz fuzz --engine swarm,hypothesis --steps 100000 --seed 7
     vmfuzz fuzz --fault segment-clone-misses-last --out findings
@@ -226,16 +229,13 @@ def show(
     for stored in campaign.findings.values():
         small = stored.minimized
         block = finding_block(small.finding, small.trace, whole=stored.path is None)
-        console.print(block, markup=False, soft_wrap=True)
+        console.print(block)
         length, shortest = stored.found.finding.step + 1, len(small.trace.steps)
         console.print(
-            f"  found by {stored.found.engine} in {length} ops, minimized to {shortest}",
-            markup=False,
+            f"  found by {stored.found.engine} in {counted(length, 'op')}, minimized to {shortest}",
         )
         console.print()
-    table = Table("engine", "traces", "steps", "seconds", "steps/s", box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = PlainTable("engine", "traces", "steps", "seconds", "steps/s", figures=slice(1, None))
     for name, p in campaign.progress.items():
         rate = f"{p.steps / p.seconds:,.0f}" if p.seconds else "-"
         table.add_row(name, f"{p.traces:,}", f"{p.steps:,}", f"{p.seconds:.1f}", rate)
@@ -244,17 +244,18 @@ def show(
     tried = chosen_ops(plan.scope.ops) if list(campaign.progress) == [EXHAUSTIVE] else GENERATED
     ops = [d.name for d in tried if plan.live is None or plan.live.vocabulary.lists(d)]
     idle = [name for name in ops if not tally.get(name, {}).get("ok")]
-    console.print(f"ops that succeeded: {len(ops) - len(idle)} of {len(ops)}", end="")
-    shown = idle and sum(p.steps for p in campaign.progress.values()) >= _ENOUGH_STEPS
-    console.print(f"; never: {', '.join(idle)}" if shown else "", markup=False)
+    line = f"ops that succeeded: {len(ops) - len(idle)} of {len(ops)}"
+    if idle and sum(p.steps for p in campaign.progress.values()) >= _ENOUGH_STEPS:
+        line += f"; never: {', '.join(idle)}"
+    console.print(line)
     for line in gap_lines(campaign, plan):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line)
     for line in refused_lines(plan.live):
-        console.print(line, markup=False)
+        console.print(line)
     for quirk, count in campaign.quirks().items():
-        console.print(f"known upstream defect met {count:,} times: {quirk}", markup=False)
+        console.print(f"known upstream defect met {counted(count, 'time')}: {quirk}")
     for claim in claims(campaign):
         for line in claim.lines:
-            console.print(line, markup=False, soft_wrap=True)
+            console.print(line)
     for line in ending or last_lines(campaign, plan, out, code):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line)

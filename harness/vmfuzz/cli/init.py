@@ -50,6 +50,7 @@ def command(
     What is there is left as it is, so it may be run again; to have a file anew, remove it first.
 
     \b
+    Examples:
     vmfuzz init --dry-run
     vmfuzz init my-kernel --sut './target/release/agent --frames 64'
     """

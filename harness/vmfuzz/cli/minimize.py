@@ -4,6 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.live import live_system, sut_options
 from vmfuzz.cli.options import FilePath, check_faults, fault_option
@@ -40,6 +41,7 @@ def command(
     signature. Without -o the trace goes to stdout. Exit code 5 when the trace does not fail.
 
     \b
+    Examples:
     vmfuzz minimize findings/ACCT.3c--segment_clone/first.trace
     vmfuzz minimize first.trace -o min.trace
     vmfuzz minimize clean.trace --fault segment-clone-misses-last
@@ -99,7 +101,8 @@ def _document(path: Path, before: Trace, result: Minimized, out: Path | None) ->
 
 def _show(before: Trace, result: Minimized, out: Path | None, sut: str | None) -> None:
     """The trace alone on stdout, so that it can be piped; or, with -o, the finding."""
-    work = f"{len(before.steps)} ops to {len(result.trace.steps)} in {result.runs} runs"
+    work = f"{counted(len(before.steps), 'op')} to {len(result.trace.steps)}"
+    work += f" in {counted(result.runs, 'run')}"
     if not result.is_minimal:
         work += "; not minimal: the work limit ended it"
     if out is None:
@@ -108,7 +111,7 @@ def _show(before: Trace, result: Minimized, out: Path | None, sut: str | None) -
         return
     console = result_console()
     block = finding_block(result.finding, result.trace, whole=True)
-    console.print(block, soft_wrap=True)
+    console.print(block)
     console.print(f"\n{work}")
-    console.print(f"written to {shown(out)}", soft_wrap=True)
-    console.print(f"next: {replay_command(out, sut)}", soft_wrap=True)
+    console.print(f"written to {shown(out)}")
+    console.print(f"next: {replay_command(out, sut)}")

@@ -1,11 +1,11 @@
 """`vmfuzz model`: what the model consists of."""
 
 import rich_click as click
-from rich.table import Table
 from rich.text import Text
 
 from vmfuzz.clause_evidence import evidence
 from vmfuzz.cli.extension_evidence import seen_to_fail
+from vmfuzz.cli.grids import PlainTable
 from vmfuzz.cli.output import print_json, result_console
 from vmstore.clauses import CLAUSES
 from vmstore.clauses.own import OWN_CLAUSES
@@ -33,6 +33,7 @@ def ops(as_json: bool) -> int:
     """List the ops: arguments, upstream function, VmStore operation.
 
     \b
+    Examples:
     vmfuzz model ops --json
     """
     rows: Rows = [
@@ -68,6 +69,7 @@ def clauses(profile: str, as_json: bool) -> int:
     for in campaigns with planted bugs, and so is one of an extension with the faults that name it.
 
     \b
+    Examples:
     vmfuzz model clauses --profile vostd
     """
     seen = evidence(profile, _JSON_EVIDENCE_STEPS)
@@ -100,6 +102,7 @@ def variants(as_json: bool) -> int:
     A world line or --world takes variant.NAME=VALUE.
 
     \b
+    Examples:
     vmfuzz model variants
     """
     rows: Rows = [
@@ -124,6 +127,7 @@ def quirks(as_json: bool) -> int:
     """List upstream's own live bugs that the model reproduces.
 
     \b
+    Examples:
     vmfuzz model quirks
     """
     rows: Rows = [{"id": q.id, "text": q.text, "source": q.source} for q in QUIRKS]
@@ -141,6 +145,7 @@ def faults(component: str | None, as_json: bool) -> int:
     the part of the model that has them.
 
     \b
+    Examples:
     vmfuzz model faults --component segment
     """
     rows: Rows = [
@@ -172,8 +177,7 @@ def _print(name: str, rows: Rows, columns: tuple[str, ...], as_json: bool) -> No
     if as_json:
         print_json({name: rows})
         return
-    table = Table(*columns, box=None, pad_edge=False)
-    table.columns[0].no_wrap = True
+    table = PlainTable(*columns)
     for row in rows:
         table.add_row(*[_cell(row[column]) for column in columns])
     result_console().print(table)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 from rich.console import Console
-from rich.table import Table
 
 from vmfuzz.cli.exits import Exit
-from vmfuzz.cli.options import limit_option, processes_option, seed_option
+from vmfuzz.cli.grids import PlainTable
+from vmfuzz.cli.options import IntRange, limit_option, processes_option, seed_option
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.streams import note
 
@@ -32,7 +32,7 @@ _NOTED_EVERY = 25
 @click.option(
     "--sample",
     "amount",
-    type=click.IntRange(1),
+    type=IntRange(1),
     default=100,
     show_default=True,
     help="Mutants to draw; all are tried if there are no more.",
@@ -49,6 +49,7 @@ def command(pattern: str, amount: int, seed: int, limit: float, workers: int, as
     sample and the swarm's traces. Exit code 4 if a mutant survived.
 
     \b
+    Examples:
     vmfuzz bench mutants --sample 300 --workers 2
     vmfuzz bench mutants --module segment --time 5s
     """
@@ -92,14 +93,12 @@ def _show(console: Console, score: "Score", verdicts: "list[Verdict]") -> None:
 
     for verdict in verdicts:
         if verdict.fate == "survived":
-            console.print(f"survived {verdict.mutant}", soft_wrap=True)
-            console.print(find(verdict.mutant).diff() + "\n", soft_wrap=True)
+            console.print(f"survived {verdict.mutant}")
+            console.print(find(verdict.mutant).diff() + "\n")
     for verdict in verdicts:
         if verdict.fate == "timed out":
-            console.print(f"timed out {verdict.mutant}: {verdict.what}", soft_wrap=True)
-    table = Table("operator", *_FATES, box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
+            console.print(f"timed out {verdict.mutant}: {verdict.what}")
+    table = PlainTable("operator", *_FATES, figures=slice(1, None))
     operators: Counter[tuple[str, str]] = Counter()
     operators.update((v.mutant.split(":")[2], v.fate) for v in verdicts)
     for operator in sorted({name for name, _ in operators}):

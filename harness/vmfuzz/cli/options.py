@@ -31,6 +31,36 @@ class Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
+class IntRange(click.IntRange):
+    """A whole number within bounds, at least `min`."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Return the number. Errors: usage error that says what is allowed."""
+        try:
+            int(value)
+        except ValueError:
+            self.fail(f"{str(value)[:40]!r} is no whole number; {_allowed(self)}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class FloatRange(click.FloatRange):
+    """A number within bounds, at least `min`."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Return the number. Errors: usage error that says what is allowed."""
+        try:
+            float(value)
+        except ValueError:
+            self.fail(f"{str(value)[:40]!r} is no number; {_allowed(self)}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def _allowed(bounds: click.IntRange | click.FloatRange) -> str:
+    if bounds.max is None:
+        return f"write one of at least {bounds.min:,}"
+    return f"write one from {bounds.min:,} to {bounds.max:,}"
+
+
 class FilePath(click.Path):
     """A path. An empty one, from a variable that is not set, would mean the current folder."""
 
@@ -71,7 +101,7 @@ def bugs_option(text: str) -> Decorator:
 def seed_option(text: str | None = None) -> Decorator:
     """Return `--seed`, 0 without it."""
     return click.option(
-        "--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help=text
+        "--seed", type=IntRange(0, MAX_SEED), default=0, show_default=True, help=text
     )
 
 
@@ -86,7 +116,7 @@ def processes_option(text: str) -> Decorator:
     """Return `--workers`, a number of processes, 1 without it."""
     return click.option(
         "--workers",
-        type=click.IntRange(1, _MAX_PROCESSES),
+        type=IntRange(1, _MAX_PROCESSES),
         default=1,
         show_default=True,
         help=text,

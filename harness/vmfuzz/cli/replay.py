@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.live import live_system, sut_options
 from vmfuzz.cli.options import FilePath, check_faults, fault_option
@@ -64,6 +65,7 @@ def command(
     With --sut they run in the live system's own world, and the faults they name play no part.
 
     \b
+    Examples:
     vmfuzz replay corpora/seeds
     vmfuzz replay first.trace --check full
     vmfuzz replay first.trace --fault segment-clone-misses-last
@@ -84,7 +86,7 @@ def command(
             if as_json:
                 documents.append(item.document)
             else:
-                console.print("\n".join(item.lines), soft_wrap=True)
+                console.print("\n".join(item.lines))
     good = verdicts.get("ok", 0)
     if as_json:
         print_json({"traces": documents})
@@ -149,7 +151,7 @@ def _document(path: Path, verdict: str, result: Run) -> dict[str, object]:
 
 
 def _lines(path: Path, verdict: str, result: Run) -> list[str]:
-    detail = f"{result.executed} steps"
+    detail = counted(result.executed, "step")
     if result.skipped:
         detail += f", {len(result.skipped)} skipped"
     if result.finding and verdict == "ok":

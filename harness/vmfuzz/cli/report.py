@@ -34,6 +34,7 @@ def command(folder: Path, out: Path | None, tracker: Path | None, as_json: bool)
     `report.sarif` and `summary.md` are for CI. A folder of buckets without a log will do.
 
     \b
+    Examples:
     vmfuzz report findings
     vmfuzz report findings --out public && cat public/summary.md >> "$GITHUB_STEP_SUMMARY"
     """

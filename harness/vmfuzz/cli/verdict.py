@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from vmfuzz.amounts import counted
 from vmfuzz.campaign import Campaign
 from vmfuzz.cli.campaign_options import FailOn
 from vmfuzz.cli.exits import Exit
@@ -29,14 +30,14 @@ def claims(campaign: Campaign) -> list[Claim]:
 def last_lines(campaign: Campaign, plan: Plan, out: Path | None, code: Exit) -> list[str]:
     """Return verdict, where the findings are, and the next command."""
     amount = len(campaign.findings)
-    signatures = f"{amount} {'signature' if amount == 1 else 'signatures'}"
+    signatures = counted(amount, "signature")
     if code is Exit.INTERRUPTED:
         return [f"interrupted; {signatures} found so far"]
     shortfall = [claim.verdict for claim in claims(campaign) if not claim.is_complete]
     if code is Exit.INCONCLUSIVE and shortfall and not campaign.unreproducible:
         return [f"inconclusive: stopped before depth {plan.scope.depth}; {shortfall[0]}: clean"]
     if code is Exit.INCONCLUSIVE:
-        return [f"inconclusive: {campaign.unreproducible} findings did not replay"]
+        return [f"inconclusive: {counted(campaign.unreproducible, 'finding')} did not replay"]
     if code is Exit.HARNESS:
         return [f"ended by an internal error; {signatures} found so far"]
     if code is Exit.CLEAN and campaign.findings:

@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from vmfuzz.amounts import counted
 from vmfuzz.clause_counts import merge
 from vmfuzz.engines.interface import Found, Plan, Progress
 from vmfuzz.engines.swarm_engine import is_spent
@@ -128,5 +129,5 @@ def _stage(search: Search) -> str:
     graph = search.graph
     if graph.expanded == len(graph):
         return "every state expanded"
-    depth = graph.depths[graph.expanded]
-    return f"after {depth} ops: {len(graph) - graph.expanded:,} of {len(graph):,} states to expand"
+    depth, left = graph.depths[graph.expanded], len(graph) - graph.expanded
+    return f"after {counted(depth, 'op')}: {left:,} of {counted(len(graph), 'state')} to expand"

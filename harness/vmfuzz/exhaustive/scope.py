@@ -6,6 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from vmfuzz.amounts import counted
 from vmfuzz.exhaustive.alphabet import DEFAULT_OPS, Alphabet, alphabet, chosen_ops, tiny_world
 from vmfuzz.exhaustive.graph import Graph
 from vmfuzz.trace_text import format_world
@@ -71,18 +72,19 @@ def claim(scope: Scope, alphabet: Alphabet, graph: Graph) -> Claim:
     is_complete = depth == scope.depth
     traces = sum(graph.traces(depth))
     states, steps = len(graph), graph.steps
-    verdict = f"every trace of up to {depth} ops over this alphabet"
+    verdict = f"every trace of up to {counted(depth, 'op')} over this alphabet"
     lines = [f"alphabet, in the {format_world(alphabet.world)}:"]
     lines += [f"  {line}" for line in alphabet.describe()]
     lines += [
-        f"{verdict}: {traces:,} traces in {states:,} states"
-        f" ({_ratio(traces, states)} traces a state) and {steps:,} steps"
+        f"{verdict}: {counted(traces, 'trace')} in {counted(states, 'state')}"
+        f" ({_ratio(traces, states)} traces a state) and {counted(steps, 'step')}"
         f" ({_ratio(traces, steps)} times fewer)",
         "states met first after 0, 1, ... ops: " + ", ".join(f"{n:,}" for n in graph.at_depth()),
     ]
     if not is_complete:
         left = len(graph) - graph.expanded
-        lines.append(f"not every one of {depth + 1} ops: {left:,} states still to be expanded")
+        more = f"{counted(left, 'state')} still to be expanded"
+        lines.append(f"not every one of {counted(depth + 1, 'op')}: {more}")
     document: dict[str, object] = {
         "world": alphabet.world.settings(),
         "alphabet": alphabet.describe(),

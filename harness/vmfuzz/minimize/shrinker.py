@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from vmfuzz.amounts import counted
 from vmfuzz.errors import VmfuzzError
 from vmfuzz.runner import Run, System
 from vmfuzz.trace import Step, Trace
@@ -40,7 +41,9 @@ class Shrinker:
         self.runs = self.executed = 0
         result = self._run(trace)
         if result.finding is None:
-            raise NotFailing(f"the starting trace ({len(trace.steps)} ops) does not fail")
+            raise NotFailing(
+                f"the starting trace ({counted(len(trace.steps), 'op')}) does not fail"
+            )
         self.finding = result.finding
         self.trace = self._tidied(trace, result)
 

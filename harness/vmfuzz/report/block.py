@@ -4,6 +4,7 @@ from pathlib import PurePath
 from shlex import quote
 from typing import Final
 
+from vmfuzz.amounts import counted
 from vmfuzz.clause_names import PREFIXES
 from vmfuzz.errors import shown
 from vmfuzz.finding import Finding
@@ -67,7 +68,7 @@ def _steps(finding: Finding, trace: Trace, *, whole: bool) -> list[str]:
     lines = [f"      {format_world(trace.world)}"]
     lines += [f"      fault {fault}" for fault in trace.faults]
     if first:
-        lines.append(f"      ... {first} steps before")
+        lines.append(f"      ... {counted(first, 'step')} before")
     for position in range(first, min(finding.step + 1, len(trace.steps))):
         mark = ">" if position == finding.step else " "
         lines.append(f"  {mark} {position:3}  {format_step(trace.steps[position])}")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any, Final
 
+from vmfuzz.amounts import counted
 from vmfuzz.report.coverage_document import needs_text
 
 Json = dict[str, Any]
@@ -66,8 +67,10 @@ def coverage_page(document: Json) -> str:
 def _head(document: Json) -> Iterator[str]:
     yield "<h1>What these runs reached</h1>"
     ended = document["findings"]
-    text = f"{document['traces']:,} traces, {document['steps']:,} steps the oracle accepted"
-    yield f"<p>{text}{f'; {ended:,} traces ended in a finding' if ended else ''}.</p>"
+    text = f"{counted(document['traces'], 'trace')}, {counted(document['steps'], 'step')}"
+    text += " the oracle accepted"
+    text += f"; {counted(ended, 'trace')} ended in a finding" if ended else ""
+    yield f"<p>{text}.</p>"
     links = ["outcomes", "preconditions", "goals", "clauses"]
     links += ["code"] if document["code"] is not None else []
     yield "<nav>" + "".join(f'<a href="#{name}">{name}</a>' for name in links) + "</nav>"

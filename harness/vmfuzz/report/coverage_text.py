@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from vmfuzz.amounts import counted
 from vmfuzz.report.coverage_document import needs_text
 
 Json = dict[str, Any]
@@ -37,7 +38,7 @@ def coverage_lines(document: Json, *, gaps_only: bool = False) -> Iterator[str]:
 
 def totals(document: Json) -> Iterator[str]:
     """Yield one line per part: how much of it was reached."""
-    runs = f"{document['traces']:,} traces, {document['steps']:,} steps"
+    runs = f"{counted(document['traces'], 'trace')}, {counted(document['steps'], 'step')}"
     ended = document["findings"]
     yield runs + (f"; {ended:,} ended in a finding, which is not counted" if ended else "")
     for part, row in document["summary"].items():

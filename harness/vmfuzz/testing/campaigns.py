@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 
+from vmfuzz.amounts import counted
 from vmfuzz.campaign import Campaign, Stored, run_campaign
 from vmfuzz.durations import parse_duration
 from vmfuzz.engines.interface import Plan
@@ -68,7 +69,7 @@ class CampaignRunner:
         if campaign.findings:
             raise CampaignFailed(campaign, self._explain(campaign, sut))
         if campaign.unreproducible:
-            text = f"{campaign.unreproducible} findings did not replay"
+            text = f"{counted(campaign.unreproducible, 'finding')} did not replay"
             raise HarnessError(text) if sut is None else CampaignFailed(campaign, text)
         return campaign
 

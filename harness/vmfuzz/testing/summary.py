@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any, Final
 
+from vmfuzz.amounts import counted
 from vmfuzz.errors import shown
 
 _SLOWEST: Final = 3
 _CHANGED: Final = 20
+_MANY: Final = 10  # traces; of fewer, a line is worth only what is `_VERY_SLOW`
 _SLOW: Final = 0.1  # seconds; faster ones are not worth a line
+_VERY_SLOW: Final = 1.0
 _TEXTS: Final = {
     "ok": "as expected",
     "FAIL": "not as expected",
@@ -28,7 +31,7 @@ def summary_lines(records: Sequence[Mapping[str, Any]], *, is_brief: bool) -> li
         return []
     steps = sum(record.get("steps", 0) for record in records)
     what = ", ".join(f"{counts[name]} {text}" for name, text in _TEXTS.items() if counts[name])
-    lines = [f"replayed {len(records)} traces, {steps:,} steps: {what}"]
+    lines = [f"replayed {counted(len(records), 'trace')}, {counted(steps, 'step')}: {what}"]
     lines += _slowest(records)
     changed = [record for record in records if record["verdict"] == "updated"]
     for record in sorted(changed, key=lambda record: str(record["trace"]))[:_CHANGED]:
@@ -42,7 +45,8 @@ def summary_lines(records: Sequence[Mapping[str, Any]], *, is_brief: bool) -> li
 
 
 def _slowest(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    slow = [record for record in records if record["seconds"] >= _SLOW]
+    least = _SLOW if len(records) >= _MANY else _VERY_SLOW
+    slow = [record for record in records if record["seconds"] >= least]
     slow.sort(key=lambda record: (-record["seconds"], record["trace"]))
     shown_ones = [
         f"{shown(r['trace'].partition('::')[0])} {r['seconds']:.2f} s" for r in slow[:_SLOWEST]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from vmfuzz.amounts import counted
 from vmfuzz.report.html import data_block, page, text
 
 Json = dict[str, Any]
@@ -35,7 +36,7 @@ def verdict(film: Json) -> str:
     """Return what became of the trace, in a box."""
     found = film["finding"]
     if found is None:
-        steps = f"{film['ended']:,} step{'' if film['ended'] == 1 else 's'}"
+        steps = counted(film["ended"], "step")
         held = f"each of the {film['clauses']} clauses holds after every one of {steps}"
         return f'<div class="verdict"><b>&#10003; Clean</b>: {held}.</div>'
     return (

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from vmfuzz.amounts import counted
 from vmfuzz.crashes import bucket_name, buckets
 from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.input_file import open_input
@@ -105,7 +106,7 @@ def _shortened(text: str) -> str:
     if len(lines) <= _MAX_LINES:
         return text
     left = len(lines) - _MAX_LINES
-    return "\n".join([*lines[:_MAX_LINES], f"# ... and {left:,} more lines", ""])
+    return "\n".join([*lines[:_MAX_LINES], f"# ... and {counted(left, 'more line')}", ""])
 
 
 def _meta(path: Path) -> dict[str, Any]:

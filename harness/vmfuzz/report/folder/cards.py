@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any, Final
 
+from vmfuzz.amounts import counted
 from vmfuzz.report.folder.curves import duration
 from vmfuzz.report.html import data_block, lines, text
 
@@ -58,7 +59,7 @@ def command(line: str) -> str:
 
 
 def _amounts(bucket: Json) -> str:
-    ops = f"{bucket['ops']:,} op{'' if bucket['ops'] == 1 else 's'}"
+    ops = counted(bucket["ops"], "op")
     found = f", found with {bucket['ops_found']:,}" if bucket["ops_found"] else ""
     return ops + found
 

@@ -6,6 +6,7 @@ The shape is stable: keys are only ever added, and `version` counts changes that
 from collections.abc import Iterable
 from typing import Any, Final
 
+from vmfuzz.amounts import counted
 from vmfuzz.campaigns.events import End, Progress, Replayed, Stage, Start, Tally, Worker
 from vmfuzz.crashes import UPSTREAM
 from vmfuzz.errors import shown
@@ -126,7 +127,7 @@ def _runs(folder: Folder) -> list[Json]:
 def _limit(start: Start) -> str:
     if start.seconds is not None:
         return duration(start.seconds)
-    return f"{start.steps:,} steps" if start.steps is not None else ""
+    return counted(start.steps, "step") if start.steps is not None else ""
 
 
 def _totals(folder: Folder) -> Json:

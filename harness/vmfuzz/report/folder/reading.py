@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeVar
 
+from vmfuzz.amounts import counted
 from vmfuzz.campaigns.event_log import Log, read_log
 from vmfuzz.campaigns.events import End, Event, FindingSeen, Start
 from vmfuzz.campaigns.folder import CORPUS, EVENTS, META, read_object
@@ -90,9 +91,9 @@ def _read_log(folder: Folder) -> None:
     folder.has_log = True
     log = folder.log
     if log.bad:
-        first = log.problems[0]
+        first, are = log.problems[0], "is" if log.bad == 1 else "are"
         folder.problems.append(
-            f"{log.bad:,} lines of the log are damaged and left out; the first is line"
+            f"{counted(log.bad, 'line')} of the log {are} damaged and left out; the first is line"
             f" {first.line:,}: {first.text}"
         )
     if log.unknown:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from vmfuzz.amounts import counted
 from vmfuzz.report.folder.curves import duration
 from vmfuzz.report.folder.document import STATUSES, reached
 
@@ -35,7 +36,7 @@ def _amounts(document: Json) -> str:
     if not totals["steps"]:
         return ""
     found = reached(document)
-    words = f"{totals['steps']:,} checked steps in {duration(totals['seconds'])}"
+    words = f"{counted(totals['steps'], 'checked step')} in {duration(totals['seconds'])}"
     if document["cells"]:
         words += f"; {found['ops']} of {found['of_ops']} ops run"
     return f"{words}. Modelled: {_plain(document['upstream'])}."
