@@ -1,8 +1,8 @@
 """Breaks each clause on purpose: what `SLOT.01` and the others look like when they are false.
 
 `healthy` plays a scene in which every clause has something to say; `BREAKERS[id]` damages it behind
-the model's back so that the clause fails. A clause whose subject the scene lacks extends it, on the
-pages of `FREE` and with handles from `FREE_HANDLES` on.
+the model's back so that the clause fails. A clause whose subject the scene lacks extends it, on
+pages that it takes out of `FREE`.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,7 +22,6 @@ from vmstore.world import World
 
 SHARED, COVERED, EXCLUSIVE, LISTED, FREED, PRISTINE = 1, 3, 5, 6, 9, 10
 FREE: Final = (0, 14, 15)  # pages that neither the scene nor a breaker uses
-FREE_HANDLES: Final = 100  # from here on, of every kind
 WORLD: Final = World(frames=16, pt_frames=32, entries=4)
 ROOT: Final = WORLD.frames
 
@@ -45,8 +44,7 @@ def play(state: State, ops: Iterable[Op]) -> None:
         outcome = execute(state.machine, op)
         if not isinstance(outcome, Ok):
             raise ValueError(
-                f"the scene does not play: {op} came to {outcome}; "
-                f"free are the pages {FREE} and handles from {FREE_HANDLES} on"
+                f"the scene does not play: {op} came to {outcome}; free pages are {FREE}"
             )
         rule = RULES.get(type(op))
         if rule is None or rule(state.view, op, outcome) is not None:
