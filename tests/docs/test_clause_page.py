@@ -1,11 +1,15 @@
-"""The tables of the tutorial on clauses are those of the code."""
+"""The tables of the pages on clauses are those of the code."""
 
 import importlib
 import re
+from inspect import signature
+from operator import attrgetter
 
 from pages import DOCS
 from vmstore.clauses import CLAUSES, Clause
 from vmstore.clauses.registry import SCOPES
+from vmstore.step import State
+from vmstore.world import World
 
 TEXT = (DOCS / "tutorials" / "add-a-clause.md").read_text(encoding="utf-8")
 
@@ -46,3 +50,29 @@ def test_each_scope_is_decided_by_functions_that_exist() -> None:
         assert functions, scopes
         for function in functions:
             assert any(hasattr(module, function) for module in found), f"{scopes}: {function}"
+
+
+def test_a_fault_of_ones_own_is_told_every_method_that_writes() -> None:
+    text = (DOCS / "how-to" / "write-your-own-clause.md").read_text(encoding="utf-8")
+    machine = State(World(frames=8)).machine
+    writers: set[str] = set()
+    for row in re.findall(r"^\| (`machine\.(?:cells|nodes|tlbs|io).+) \|$", text, re.M):
+        where, _, methods = row.partition(" | ")
+        memory = machine.io.memory if "machine.io" in where else attrgetter(path(where))(machine)
+        for name, parameters in re.findall(r"`(\w+)\((.*?)\)`", methods):
+            assert list(signature(getattr(memory, name)).parameters) == parameters.split(", "), name
+            writers.add(name)
+
+    reading = {"slot", "node", "kernel_run", "lookup"}
+    known = (machine.cells, machine.nodes, machine.tlbs)
+    functions = {name for kind in known for name in vars(type(kind)) if is_method(kind, name)}
+    assert writers - {"write"} == functions - reading
+
+
+def path(cell: str) -> str:
+    """Return the attribute of the machine that a cell names."""
+    return cell.split("`")[1].removeprefix("machine.")
+
+
+def is_method(memory: object, name: str) -> bool:
+    return not name.startswith("_") and callable(getattr(memory, name))
