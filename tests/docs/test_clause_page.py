@@ -31,9 +31,10 @@ def test_each_module_has_these_clauses() -> None:
     for module, scopes, prefixes in rows("module in `vmstore/clauses`"):
         found = importlib.import_module(f"vmstore.clauses.{module.strip('`')}").CLAUSES
         listed += found
+        where = f"the row of {module} in docs/tutorials/add-a-clause.md"
 
-        assert names(scopes) == sorted({c.scope for c in found}, key=SCOPES.index), module
-        assert names(prefixes) == list(dict.fromkeys(c.id.split(".")[0] for c in found)), module
+        assert names(scopes) == sorted({c.scope for c in found}, key=SCOPES.index), where
+        assert names(prefixes) == list(dict.fromkeys(c.id.split(".")[0] for c in found)), where
     assert tuple(listed) == CLAUSES
 
 
