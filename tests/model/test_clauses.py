@@ -11,9 +11,10 @@ from vmfuzz.recount import recount
 from vmfuzz.swarm import SwarmConfig, SwarmTrace, fuzz_world
 from vmstore.cells import Slot
 from vmstore.clauses import CLAUSES
-from vmstore.clauses.breakers import BREAKERS, healthy
+from vmstore.clauses.breakers import BREAKERS, FREE, healthy, play
 from vmstore.clauses.check import everything, footprint, violations
 from vmstore.clauses.fused import everything_holds, footprint_holds
+from vmstore.clauses.registry import SCOPES, Scope
 from vmstore.clauses.space_breakers import MAPPED
 from vmstore.ops import BY_NAME
 from vmstore.step import STEPS, State
@@ -46,6 +47,14 @@ INVARIANTS = {
     "VIOO.3": {"VIOE.1", "VIOO.3"},
 }
 GROUP = {clause.id: clause.group for clause in CLAUSES}
+SCOPE = {clause.id: clause.scope for clause in CLAUSES}
+# Where the decision over everything has the clauses of a scope.
+DECIDED_IN: dict[Scope, str] = {
+    **dict.fromkeys(SCOPES, "vmstore/clauses/fused.py"),
+    "node": "vmstore/clauses/abstraction.py (same_node)",
+    **dict.fromkeys(("place", "space", "cpu"), "vmstore/clauses/touched_spaces.py"),
+    **dict.fromkeys(("vio", "contents"), "vmstore/clauses/touched_io.py"),
+}
 
 
 def broken(state: State) -> set[str]:
@@ -65,7 +74,9 @@ def test_every_clause_has_a_breaker_and_an_id_of_its_own() -> None:
     ids = [clause.id for clause in CLAUSES]
 
     assert len(ids) == len(set(ids))
-    assert set(BREAKERS) == set(ids)
+    missing, stray = set(ids) - set(BREAKERS), set(BREAKERS) - set(ids)
+    assert not missing, f"{sorted(missing)}: give it a breaker in vmstore/clauses/breakers.py"
+    assert not stray, f"{sorted(stray)}: a breaker of no clause in vmstore/clauses/breakers.py"
 
 
 @pytest.mark.parametrize("clause", sorted(BREAKERS))
@@ -74,7 +85,10 @@ def test_a_state_broken_for_a_clause_violates_it(clause: str) -> None:
 
     BREAKERS[clause](state)
 
-    assert clause in broken(state)
+    assert clause in broken(state), (
+        f"{clause} holds of the state broken for it: its breaker does not reach its subject, or "
+        "`when` is false there; what the scene lacks goes into vmstore/clauses/breakers.py"
+    )
 
 
 @pytest.mark.parametrize("clause", sorted(c for c in BREAKERS if GROUP[c] == "invariants"))
@@ -84,7 +98,10 @@ def test_a_broken_invariant_violates_exactly_its_clause(clause: str) -> None:
     BREAKERS[clause](state)
 
     invariants = {violated for violated in broken(state) if GROUP[violated] == "invariants"}
-    assert invariants == INVARIANTS.get(clause, {clause})
+    assert invariants == INVARIANTS.get(clause, {clause}), (
+        f"the breaker of {clause} falsifies these; where the specification overlaps, enter them "
+        "in INVARIANTS"
+    )
 
 
 @pytest.mark.parametrize("clause", sorted(BREAKERS))
@@ -93,7 +110,43 @@ def test_the_fused_decision_sees_every_broken_state(clause: str) -> None:
 
     BREAKERS[clause](state)
 
-    assert not everything_holds(state)
+    assert not everything_holds(state), (
+        f"{clause} is broken and the fused decision does not see it: add its condition to "
+        f"{DECIDED_IN[SCOPE[clause]]}"
+    )
+
+
+def test_free_pages_are_free() -> None:
+    used: set[int] = set()
+    for breaker in BREAKERS.values():
+        state = healthy()
+        breaker(state)
+        used |= {slot.index for slot in state.machine.cells.slots.values()}
+        used |= {owner.index for owner in state.view.store.owners.values()}
+
+    taken = used & set(FREE)
+    assert len(used) > len(FREE) > 0
+    assert not taken, f"pages {sorted(taken)} are used: take them out of FREE"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "came_to"),
+    [
+        (
+            "frame_from_unused",
+            {"dst": 100, "paddr": 0x1000},
+            r"Err\(variant='InUse'.*; free pages are",
+        ),
+        ("host_poke_ref_count", {"paddr": 0x1000, "value": 5}, "may not come to Ok"),
+    ],
+)
+def test_the_scene_refuses_what_does_not_play(
+    name: str, values: dict[str, int], came_to: str
+) -> None:
+    op = BY_NAME[name].make(values)
+
+    with pytest.raises(ValueError, match=rf"the scene does not play: \w+\(.*\).*{came_to}"):
+        play(healthy(), [op])
 
 
 def every_kind_of_reference() -> State:

@@ -1,5 +1,6 @@
 """The reference pages list what the code has."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -41,10 +42,30 @@ def test_every_operation_of_the_store_has_an_op() -> None:
     assert "`ReaderCollect`" in text
 
 
-@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md"])
-def test_counts_in_prose_are_those_of_the_code(page: str) -> None:
-    text = (DOCS.parent / page).read_text(encoding="utf-8")
+def numbers(form: str) -> list[tuple[str, int, int]]:
+    """Return page, line and number of each place in prose where a number of this form stands."""
+    root = DOCS.parent
+    paths = [root / "README.md", root / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+    return [
+        (path.relative_to(root).as_posix(), text.count("\n", 0, found.start()) + 1, int(found[1]))
+        for path in paths
+        for text in [path.read_text(encoding="utf-8")]
+        for found in re.finditer(form, text)
+    ]
 
-    assert f"{len(CLAUSES)} named clauses" in text
-    if page == "CHANGELOG.md":
-        assert f"{len(PLANTED)} switchable" in text
+
+@pytest.mark.parametrize(
+    ("form", "number", "pages"),
+    [
+        (r"\b(\d+)\s+named\s+clauses", len(CLAUSES), ["README.md", "README.md", "CHANGELOG.md"]),
+        # a contract has clauses of its own, "of 9 clauses, questions and probes"
+        (r"\bof\s+(\d+)\s+clauses(?!, questions)", len(CLAUSES), ["docs/coverage.md"]),
+        (r"\b(\d+)\s+switchable", len(PLANTED), ["CHANGELOG.md"]),
+    ],
+)
+def test_counts_in_prose_are_those_of_the_code(form: str, number: int, pages: list[str]) -> None:
+    found = numbers(form)
+    wrong = [f"{page}:{line} says {said}" for page, line, said in found if said != number]
+
+    assert not wrong, f"{', '.join(wrong)}; the code has {number}"
+    assert [page for page, *_ in found] == pages

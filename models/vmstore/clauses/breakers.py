@@ -1,10 +1,11 @@
 """Breaks each clause on purpose: what `SLOT.01` and the others look like when they are false.
 
-`healthy` builds a state in which every clause has something to say; `BREAKERS[id]` damages it
-behind the model's back so that the clause fails.
+`healthy` plays a scene in which every clause has something to say; `BREAKERS[id]` damages it behind
+the model's back so that the clause fails. A clause whose subject the scene lacks extends it, on
+pages that it takes out of `FREE`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from vmstore.arch import PAGE_SIZE, REF_COUNT_UNUSED, index_to_meta
@@ -13,31 +14,45 @@ from vmstore.clauses.io_breakers import IO_BREAKERS, add_user_reader, io_scene
 from vmstore.clauses.space_breakers import SPACE_BREAKERS, space_scene
 from vmstore.ids import FrameId, LcursorId, ListId, Paddr, PaddrEnd, SegmentId, UniqueId
 from vmstore.ops import Op, frame, linked_list, segment, unique
+from vmstore.outcome import Ok
 from vmstore.owner import SlotOwner
-from vmstore.step import STEPS, State
+from vmstore.step import RULES, State, execute
 from vmstore.store import SegmentEntry
 from vmstore.world import World
 
 SHARED, COVERED, EXCLUSIVE, LISTED, FREED, PRISTINE = 1, 3, 5, 6, 9, 10
+FREE: Final = (0, 14, 15)  # pages that neither the scene nor a breaker uses
 WORLD: Final = World(frames=16, pt_frames=32, entries=4)
 ROOT: Final = WORLD.frames
 
 
 def healthy(profile: str = "ostd") -> State:
-    """Return a state with shared, covered, exclusive, listed, freed and pristine pages."""
+    """Return a state with shared, covered, exclusive, listed, freed and pristine pages.
+
+    Errors: ValueError for an op that does not succeed, or succeeds as it should not.
+    """
     state = State(WORLD.changed(profile=profile))
-    for op in [*_scene(), *space_scene()]:
-        state.begin_step()
-        handler, rule = STEPS[type(op)]
-        outcome = handler(state.machine, op)
-        if rule is None or rule(state.view, op, outcome) is not None:
-            raise ValueError(f"the scene does not play: {op} came to {outcome}")
+    play(state, [*_scene(), *space_scene()])
     add_user_reader(state)
     return state
 
 
+def play(state: State, ops: Iterable[Op]) -> None:
+    """Run ops of a scene. Errors: ValueError for one that does not succeed as it should."""
+    for op in ops:
+        state.begin_step()
+        outcome = execute(state.machine, op)
+        if not isinstance(outcome, Ok):
+            raise ValueError(
+                f"the scene does not play: {op} came to {outcome}; free pages are {FREE}"
+            )
+        rule = RULES.get(type(op))
+        if rule is None or rule(state.view, op, outcome) is not None:
+            raise ValueError(f"the scene does not play: {op} may not come to {outcome}")
+
+
 def _scene() -> list[Op]:
-    page = [Paddr(index * PAGE_SIZE) for index in range(12)]
+    page = [Paddr(index * PAGE_SIZE) for index in range(WORLD.frames)]
     listed = [(6, 1), (7, 2), (8, 3)]
     ops: list[Op] = [
         frame.FrameFromUnused(FrameId(0), page[SHARED], "umeta"),
