@@ -80,7 +80,7 @@ def test_another_format_version_can_be_skipped(pytester: pytest.Pytester, corpus
     result = pytester.runpytest_inprocess("-o", "vmfuzz_strict_schema=false")
 
     result.assert_outcomes(skipped=1, failed=1)
-    result.stdout.fnmatch_lines(["replayed 2 traces*: 1 unreadable, 1 of another trace format"])
+    result.stdout.fnmatch_lines(["replayed 2 traces*: 1 in error, 1 of another trace format"])
 
 
 def test_a_link_to_a_folder_around_it_is_not_followed(

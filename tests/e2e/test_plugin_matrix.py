@@ -55,7 +55,7 @@ def test_workers_run_the_same_and_the_controller_reports(pytester: pytest.Pytest
         [
             "corpus/bad.trace:5: ACCT.3c violated*",
             "replayed 3 traces, 6 steps: 2 as expected, 1 not as expected",
-            "if this is the new truth: pytest --vmfuzz-update corpus/bad.trace::replay",
+            "if this is the new truth: pytest --vmfuzz-update corpus/bad.trace",
         ]
     )
     assert (pytester.path / "out" / "traces.json").read_text().count('"trace"') == 3

@@ -18,6 +18,15 @@ def test_one_trace_of_one_step_is_singular() -> None:
     ]
 
 
+def test_skipped_steps_are_counted_and_an_update_names_the_file_as_it_is_found_from_here() -> None:
+    failed = {**records(0.1)[0], "verdict": "FAIL", "skipped": 2, "file": "a b.trace"}
+
+    assert summary_lines([{**failed, "can_update": 1}], is_brief=True) == [
+        "replayed 1 trace, 1 step and 2 skipped: 1 not as expected",
+        "if this is the new truth: pytest --vmfuzz-update 'a b.trace'",
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "slowest"),
     [

@@ -59,7 +59,8 @@ class TraceItem(pytest.Item):
         from vmfuzz.trace_file import load
 
         chosen = settings(self.config)
-        self.record = {"trace": self.nodeid, "verdict": "ERROR"}
+        shown_path = str(self._shown_path())
+        self.record = {"trace": self.nodeid, "file": shown_path, "verdict": "ERROR"}
         self._note(trace_format=FORMAT_VERSION, version=__version__)
         load_extensions()
         if not chosen.is_schema_strict and self._is_of_another_format():

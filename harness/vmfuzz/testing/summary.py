@@ -15,7 +15,7 @@ _VERY_SLOW: Final = 1.0
 _TEXTS: Final = {
     "ok": "as expected",
     "FAIL": "not as expected",
-    "ERROR": "unreadable",
+    "ERROR": "in error",
     "skipped": "of another trace format",
     "updated": "updated",
 }
@@ -31,13 +31,15 @@ def summary_lines(records: Sequence[Mapping[str, Any]], *, is_brief: bool) -> li
         return []
     steps = sum(record.get("steps", 0) for record in records)
     what = ", ".join(f"{counts[name]} {text}" for name, text in _TEXTS.items() if counts[name])
-    lines = [f"replayed {counted(len(records), 'trace')}, {counted(steps, 'step')}: {what}"]
+    left_out = sum(record.get("skipped", 0) for record in records)
+    amount = counted(steps, "step") + (f" and {left_out} skipped" if left_out else "")
+    lines = [f"replayed {counted(len(records), 'trace')}, {amount}: {what}"]
     lines += _slowest(records)
     changed = [record for record in records if record["verdict"] == "updated"]
     for record in sorted(changed, key=lambda record: str(record["trace"]))[:_CHANGED]:
         lines.append(f"updated {shown(record['trace'].partition('::')[0])}")
         lines += [f"  {shown(change)}" for change in record["changes"][:_CHANGED]]
-    wrong = [record["trace"] for record in records if record.get("can_update")]
+    wrong = [record["file"] for record in records if record.get("can_update")]
     if wrong:
         named = f" {quote(shown(wrong[0]))}" if len(wrong) == 1 else ""
         lines.append(f"if this is the new truth: pytest --vmfuzz-update{named}")
