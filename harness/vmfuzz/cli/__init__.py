@@ -8,7 +8,7 @@ from typing import Final
 
 from vmfuzz.cli import streams
 from vmfuzz.cli.exits import Exit
-from vmfuzz.errors import HarnessError, VmfuzzError, shown
+from vmfuzz.errors import HarnessError, NothingToDo, VmfuzzError, shown
 
 _GC_THRESHOLD: Final = 20_000  # steps make no cycles: looking for them rarely is worth 5 %
 
@@ -27,6 +27,8 @@ def _guarded(argv: list[str] | None) -> int:
     try:
         code = _run(argv)
         streams.flush()
+    except NothingToDo as error:
+        return _say(str(error), Exit.NOTHING)
     except VmfuzzError as error:
         return _say(str(error), Exit.USAGE)
     except KeyboardInterrupt:

@@ -10,9 +10,9 @@ from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.live import live_system, sut_options
 from vmfuzz.cli.options import FilePath, check_faults, fault_option
 from vmfuzz.cli.output import print_json, result_console
+from vmfuzz.cli.searched import TRACE, searched
 from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.finding import Finding
-from vmfuzz.input_file import files_below
 from vmfuzz.report.block import finding_block
 from vmfuzz.runner import Run, as_expected, run
 from vmfuzz.trace import Trace
@@ -72,9 +72,7 @@ def command(
     vmfuzz replay findings --sut ./my-agent
     """
     check_faults(faults)
-    files = [file for path in paths for file in files_below(path, (".trace",))]
-    if not files:
-        raise click.UsageError(f"no *.trace file in {', '.join(map(shown, paths))}")
+    files = searched(paths, (TRACE,))
     verdicts: dict[str, int] = {}
     documents: list[dict[str, object]] = []
     console = result_console()
