@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from vmfuzz.conformance import SUFFIXES
+from vmfuzz.errors import shown
+from vmfuzz.located import in_trace
 from vmfuzz.spec_coverage import SpecCoverage, cover_trace, cover_vector
 from vmfuzz.trace_file import load
 from vmfuzz.vectors import read_vectors
@@ -23,6 +25,7 @@ def cover(
                 cover_vector(total, vector)
                 on_progress(total)
         else:
-            cover_trace(total, load(file))
+            with in_trace(shown(file)):
+                cover_trace(total, load(file))
             on_progress(total)
     return total

@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from vmfuzz.errors import VmfuzzError
-from vmstore.clauses.own import ClauseError
+from vmstore.clauses.check import CLAUSES, ClauseError
 from vmstore.extensions import ExtensionError, register_clauses, register_faults
 
 GROUPS: Final[dict[str, Callable[[str, object], tuple[str, ...]]]] = {
@@ -58,7 +58,9 @@ def extensions() -> list[Extension]:
 
 def is_of_extension(error: BaseException) -> bool:
     """Return whether a clause or fault from outside raised this."""
-    return isinstance(error, ExtensionError | ClauseError)
+    if isinstance(error, ClauseError):
+        return error.clause not in {clause.id for clause in CLAUSES}
+    return isinstance(error, ExtensionError)
 
 
 def _sorted(points: Iterable[EntryPoint]) -> list[EntryPoint]:

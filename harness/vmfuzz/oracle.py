@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vmfuzz.errors import VmfuzzError, closest
 from vmfuzz.finding import Finding
 from vmfuzz.handle_fields import ENDS
+from vmfuzz.located import locate, placed
 from vmfuzz.recount import recount
 from vmstore.arch import PAGE_SIZE
 from vmstore.clauses.check import Violation, everything, footprint, violations
@@ -126,42 +127,44 @@ class Session:
 
         Effect: `outcome` is what the op came to, whatever was found.
         """
-        state, machine, view = self.state, self.machine, self.view
-        state.begin_step()
-        kind = op.__class__
-        handler, rule = STEPS[kind]
-        try:
-            outcome = handler(machine, op)
-        except CallEnded as end:
-            outcome = end.outcome
-        self.outcome = outcome
-        shape = outcome.__class__
         self.steps += 1
-        if rule is None or self.is_poked:
-            self.is_poked = True
-            self.is_over = shape in _ENDS
-            return None
-        if machine.quirks or machine.hazards:
-            unsafe = self._safety(op)
-            if unsafe is not None:
-                return unsafe
-        allowed = rule(view, op, outcome)
-        if allowed is not None:
-            return self._outcome_finding(op, outcome, allowed)
-        if shape is not Ok:
-            if shape in _ENDS:
-                return self._after_end(op, outcome)
-            self._give_back(op)
-        found: Finding | None = None
-        if self.steps % self.full_every == 0:
-            found = self.check_everything(op)
-        elif self.groups and not footprint_holds(state):
-            found = self._clause_finding(op, violations(state, footprint(state), self.groups))
-        if found is None and (machine.events or view.events):
-            found = self._event_finding(op)
-        if self.has_more and found is None:
-            return self._more(op, outcome)
-        return found
+        try:
+            state, machine, view = self.state, self.machine, self.view
+            state.begin_step()
+            kind = op.__class__
+            handler, rule = STEPS[kind]
+            try:
+                outcome = handler(machine, op)
+            except CallEnded as end:
+                outcome = end.outcome
+            self.outcome = outcome
+            shape = outcome.__class__
+            if rule is None or self.is_poked:
+                self.is_poked = True
+                self.is_over = shape in _ENDS
+                return None
+            if machine.quirks or machine.hazards:
+                unsafe = self._safety(op)
+                if unsafe is not None:
+                    return unsafe
+            allowed = rule(view, op, outcome)
+            if allowed is not None:
+                return self._outcome_finding(op, outcome, allowed)
+            if shape is not Ok:
+                if shape in _ENDS:
+                    return self._after_end(op, outcome)
+                self._give_back(op)
+            found: Finding | None = None
+            if self.steps % self.full_every == 0:
+                found = self.check_everything(op)
+            elif self.groups and not footprint_holds(state):
+                found = self._clause_finding(op, violations(state, footprint(state), self.groups))
+            if found is None and (machine.events or view.events):
+                found = self._event_finding(op)
+            return self._more(op, outcome) if self.has_more and found is None else found
+        except Exception as error:
+            locate(error, self.steps - 1, op)
+            raise
 
     def _more(self, op: Op, outcome: Outcome) -> Finding | None:
         """Evaluate what most runs have not: clauses from outside, contracts."""
@@ -173,6 +176,7 @@ class Session:
             found = self._contract_finding(self.contracts, op, outcome)
         return found
 
+    @placed
     def check_everything(self, op: Op | None) -> Finding | None:
         """Evaluate every clause on the whole state, and recompute the counts it relies on.
 

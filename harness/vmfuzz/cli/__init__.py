@@ -65,6 +65,7 @@ def _say(text: str, code: Exit) -> int:
 
 def _crash(error: Exception) -> int:
     from vmfuzz.extensions import is_of_extension
+    from vmfuzz.located import described
 
     if isinstance(error, OSError) and error.strerror:
         with suppress(OSError):  # what is left to write would fail once more at exit
@@ -76,5 +77,7 @@ def _crash(error: Exception) -> int:
         traceback.print_exception(error)
     name = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
     whose = "an extension" if is_of_extension(error) else "vmfuzz"
-    text = f"internal error: {name}{error}\n  this is a defect of {whose}, not a finding;"
+    text = (
+        f"internal error: {name}{described(error)}\n  this is a defect of {whose}, not a finding;"
+    )
     return _say(f"{text} VMFUZZ_DEBUG=1 shows where", Exit.HARNESS)

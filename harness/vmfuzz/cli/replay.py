@@ -13,6 +13,7 @@ from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.searched import TRACE, searched
 from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.finding import Finding
+from vmfuzz.located import in_trace
 from vmfuzz.report.block import finding_block
 from vmfuzz.runner import Run, as_expected, run
 from vmfuzz.trace import Trace
@@ -108,11 +109,12 @@ class _How:
 def _replay(path: Path, how: _How, live: "LiveSystem | None") -> Replayed:
     try:
         trace = load(path)
-        if live is not None:
-            trace = live.adopt(trace)
-            result = live.run(trace)
-        else:
-            result = run(trace, faults=how.faults, full=how.full, strict=how.strict)
+        with in_trace(shown(path)):
+            if live is not None:
+                trace = live.adopt(trace)
+                result = live.run(trace)
+            else:
+                result = run(trace, faults=how.faults, full=how.full, strict=how.strict)
     except VmfuzzError as error:
         return _error(path, str(error))
     verdict = "ok" if as_expected(trace, result.finding) else "FAIL"
