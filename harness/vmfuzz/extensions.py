@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
+from vmfuzz.clause_names import check_clause
 from vmfuzz.errors import VmfuzzError
 from vmstore.clauses.check import CLAUSES, ClauseError
-from vmstore.extensions import ExtensionError, register_clauses, register_faults
+from vmstore.extensions import ExtensionError, OwnFault, register_clauses, register_faults
 
+FAULTS: Final = "vmfuzz.faults"
 GROUPS: Final[dict[str, Callable[[str, object], tuple[str, ...]]]] = {
     "vmfuzz.clauses": register_clauses,
-    "vmfuzz.faults": register_faults,
+    FAULTS: register_faults,
 }
 
 
@@ -63,6 +65,16 @@ def is_of_extension(error: BaseException) -> bool:
     return isinstance(error, ExtensionError)
 
 
+def _check_evidence(values: object) -> None:
+    """Make sure that the clauses which faults name exist. Errors: ExtensionError."""
+    for value in values if isinstance(values, tuple | list) else ():
+        if isinstance(value, OwnFault) and value.clause:
+            try:
+                check_clause(value.clause)
+            except VmfuzzError as error:
+                raise ExtensionError(f"fault {value.id[:60]}: {error}") from None
+
+
 def _sorted(points: Iterable[EntryPoint]) -> list[EntryPoint]:
     return sorted(points, key=lambda point: (point.name, point.value))
 
@@ -72,6 +84,8 @@ def _load(point: EntryPoint) -> Extension:
     distribution = f"{made.name} {made.version}" if made is not None else "an unknown package"
     try:
         values = point.load()
+        if point.group == FAULTS:
+            _check_evidence(values)
         ids = GROUPS[point.group](point.name, values)
     except ExtensionError as error:
         problem = str(error)

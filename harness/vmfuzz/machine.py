@@ -1,7 +1,7 @@
 """The model as a Hypothesis state machine: a rule per op, a bundle per kind of handle.
 
-Every clause is checked after each rule; a violation raises `MachineFinding`, whose text is the
-finding block with the trace so far, ready to be stored.
+Every clause is checked after each rule; a violation raises `MachineFinding`, which has the
+trace so far; under pytest it is minimized and kept.
 """
 
 from fnmatch import fnmatchcase
@@ -34,10 +34,11 @@ BUNDLES = {kind.name: Bundle(f"{kind.name}s") for kind in HANDLE_KINDS.values()}
 class MachineFinding(AssertionError):
     """A finding on its way through Hypothesis, which shrinks and re-raises it."""
 
-    def __init__(self, finding: Finding, trace: Trace) -> None:
+    def __init__(self, finding: Finding, trace: Trace, machine: "type[VmStoreMachine]") -> None:
         super().__init__(finding_block(finding, trace))
         self.finding = finding
         self.trace = trace
+        self.machine = machine
 
 
 class VmStoreMachine(RuleBasedStateMachine):
@@ -99,7 +100,7 @@ class VmStoreMachine(RuleBasedStateMachine):
         finding = self.session.step(op)
         self.after_step(op)
         if finding is not None:
-            raise MachineFinding(finding, self.trace())
+            raise MachineFinding(finding, self.trace(), type(self))
         live = self.session.state.live
         return multiple(*[handle for kind, handle in made if handle in live[kind]])
 
@@ -132,12 +133,12 @@ class VmStoreMachine(RuleBasedStateMachine):
         if not self.session.is_over and self.steps:
             finding = self.session.check_everything(self.steps[-1].op)
             if finding is not None:
-                raise MachineFinding(finding, self.trace())
+                raise MachineFinding(finding, self.trace(), type(self))
         live = self.live_system()
         if live is not None and self.steps:
             found = live.run(self.trace(), checks=self.checks, strict=self.strict).finding
             if found is not None:
-                raise MachineFinding(found, self.trace())
+                raise MachineFinding(found, self.trace(), type(self))
 
 
 def _rule_for(

@@ -6,14 +6,14 @@ lowest slot), the events. Everything is decided from the footprint of the step; 
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from vmfuzz.errors import VmfuzzError, closest
+from vmfuzz.event_text import format_events
 from vmfuzz.finding import Finding
 from vmfuzz.handle_fields import ENDS
 from vmfuzz.located import locate, placed
 from vmfuzz.recount import recount
-from vmstore.arch import PAGE_SIZE
 from vmstore.clauses.check import Violation, everything, footprint, violations
 from vmstore.clauses.fused import everything_holds, footprint_holds
 from vmstore.clauses.own import OWN_CLAUSES, own_violations
@@ -54,6 +54,11 @@ _EVENT_CLAUSES: Final = {
     "tlb_addr": _FLUSHES,
 }
 _ENDS: Final = frozenset({Panic, Abort, Diverges})
+
+
+def event_clauses() -> list[str]:
+    """Return the ids of the clauses about events, which no registry has."""
+    return sorted({clause for clause, *_ in (*_EVENT_CLAUSES.values(), _FLUSHED_LATE)})
 
 
 def parse_checks(names: Iterable[str]) -> frozenset[str]:
@@ -253,7 +258,7 @@ class Session:
         clause, text, source = _EVENT_CLAUSES[name]
         if clause == _FLUSHES[0] and at < len(seen) and seen[at][0] in {"on_drop", "freed"}:
             clause, text, source = _FLUSHED_LATE
-        witness = f"seen {_show_events(seen)}, expected {_show_events(expected)}"
+        witness = f"seen {format_events(seen)}, expected {format_events(expected)}"
         return self._finding(op, clause, text, source, witness)
 
     def _clause_finding(self, op: Op | None, found: list[Violation]) -> Finding | None:
@@ -288,11 +293,3 @@ def _judge(state: State, checks: frozenset[str]) -> "Judge | None":
     from vmstore.contracts.judge import Judge  # most runs have no use for it
 
     return Judge(state, chosen)
-
-
-def _show_events(events: list[Any]) -> str:
-    return "[" + ", ".join(" ".join(_word(part) for part in event) for event in events) + "]"
-
-
-def _word(part: object) -> str:
-    return f"{part:#x}" if isinstance(part, int) and part >= PAGE_SIZE else str(part)

@@ -4,7 +4,8 @@ In a run that has no use for it, this module is all that is loaded: it imports p
 there, and nothing of the model. The rest is `vmfuzz.testing`.
 """
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -77,7 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _is_wanted(config: pytest.Config) -> bool:
-    given = any(config.getoption(f"vmfuzz_{name}") for name in _GIVEN)
+    given = any(config.getoption(f"vmfuzz_{name}") not in {None, False} for name in _GIVEN)
     folders = config.getini("vmfuzz_corpora") or config.getoption("vmfuzz_corpora")
     return bool(given or folders or any(".trace" in str(name) for name in config.args))
 
@@ -97,6 +98,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("vm_campaign")
     if wrong:
         config.pluginmanager.register(_WrongMarkers(wrong))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what a state machine found, minimized, and where it is kept."""
+    report = yield
+    if call.excinfo is not None and "vmfuzz.machine" in sys.modules:
+        from vmfuzz.testing.machines import sections
+
+        report.sections += sections(call.excinfo.value, item.config)
+    return report
 
 
 class _WrongMarkers:

@@ -22,12 +22,14 @@ class Run:
     """What became of a trace.
 
     Shape: `outcomes` has one entry per step, None where it was skipped or never reached;
-    `skipped` maps such a step to the reason.
+    `skipped` maps such a step to the reason; `unrepeated` are those of them that have a recorded
+    outcome, which a live system may leave out.
     Units: `overhead` is what the run cost beyond its steps, in steps that would take as long.
     """
 
     outcomes: list[Outcome | None] = field(default_factory=list)
     skipped: dict[int, str] = field(default_factory=dict)
+    unrepeated: list[int] = field(default_factory=list)
     finding: Finding | None = None
     quirks: dict[str, int] = field(default_factory=dict)
     executed: int = 0
@@ -114,6 +116,8 @@ def run(
             reason = not_produced(session, step.op)
         if reason is not None:
             result.skipped[position] = reason
+            if step.outcome is not None:
+                result.unrepeated.append(position)
             continue
         last, at = step.op, position
         try:
@@ -165,8 +169,14 @@ def _unexpected(session: Session, op: Op, recorded: Outcome | None) -> Finding |
     )
 
 
-def as_expected(trace: Trace, finding: Finding | None) -> bool:
-    """Return whether the run ended as the trace's `expect` lines say; none means clean."""
+def as_expected(trace: Trace, result: Run) -> bool:
+    """Return whether the run was what the trace says: its recorded outcomes, its `expect` lines.
+
+    Without an `expect` line it has to be clean.
+    """
+    finding = result.finding
+    if result.unrepeated:
+        return False
     if not trace.expect:
         return finding is None
     return finding is not None and any(

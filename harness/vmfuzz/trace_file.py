@@ -1,5 +1,6 @@
 """Traces on disk: bounded reads, atomic writes."""
 
+import errno
 import os
 import stat
 import tempfile
@@ -50,8 +51,8 @@ def write_atomically(path: Path, text: str) -> None:
     """Write `text` under a temporary name in the same folder, then rename.
 
     Effect: the file is the old one or the new one, whole; no other file stays behind. A link keeps
-    its place, what it points to is replaced. Errors: VmfuzzError; for a device or a pipe, too,
-    which a rename would destroy.
+    its place, what it points to is replaced, and keeps its permissions. Errors: VmfuzzError; for a
+    file that its permissions protect, a device or a pipe, too, which a rename would destroy.
     """
     name, temporary = shown(path), None
     try:
@@ -67,7 +68,7 @@ def write_atomically(path: Path, text: str) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, _mode(path))
         os.replace(temporary, path)
     except OSError as error:
         raise VmfuzzError(f"{name}: cannot write: {error.strerror or error}") from None
@@ -77,6 +78,17 @@ def write_atomically(path: Path, text: str) -> None:
         if temporary is not None:
             with suppress(OSError):  # renamed, or the folder is gone
                 os.unlink(temporary)
+
+
+def _mode(path: Path) -> int:
+    """Return the permissions for a file. Errors: PermissionError where the old one is read-only."""
+    try:
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return 0o666 & ~_umask()
+    if not mode & 0o222:  # a rename would not ask
+        raise PermissionError(errno.EACCES, "the file is read-only")
+    return mode
 
 
 def _target(path: Path) -> Path:

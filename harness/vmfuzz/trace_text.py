@@ -6,6 +6,7 @@
 import re
 from typing import Any, Final
 
+from vmfuzz.clause_names import check_clause
 from vmfuzz.errors import TraceError, VmfuzzError
 from vmfuzz.fields import CODECS
 from vmfuzz.op_line import DIRECTIVES, LineError, read_step
@@ -18,6 +19,7 @@ from vmstore.world import World, WorldError
 
 MAX_STEPS: Final = 1_000_000
 MAX_LINE: Final = 100_000
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _MAGIC: Final = "#vmfuzz-trace"
 _MAX_SETTING: Final = 100
 # Up to a `#` behind white space, unless that is in a string. Reads every character once.
@@ -77,11 +79,6 @@ def parse(text: str, where: str = "<trace>") -> Trace:
     return _Parser(where).run(text)
 
 
-def step_line(text: str, step: int) -> int:
-    """Return the line of op `step` in a text that parses. Units: lines from 1, steps from 0."""
-    return step_lines(text)[step]
-
-
 def step_lines(text: str) -> list[int]:
     """Return the line of each op in a text that parses. Units: lines from 1."""
     parser = _Parser("<trace>")
@@ -137,6 +134,8 @@ class _Parser:
 
     def header(self, line: str) -> None:
         word, _, version = line.partition(" ")
+        if line.startswith(_BYTE_ORDER_MARK):
+            raise self.error(1, 1, "begins with a byte order mark; save it as UTF-8 without one")
         if word != _MAGIC:
             problem = f"not a trace: the first line must be '{_MAGIC} {FORMAT_VERSION}'"
             raise self.error(1, 1, f"{problem}, got {line[:40]!r}")
@@ -204,6 +203,10 @@ class _Parser:
         found = re.fullmatch(r"([!-~]+) at ([0-9]{1,9})", rest)
         if not found:
             raise self.error(number, column, f"expected 'CLAUSE at STEP', got {rest[:40]!r}")
+        try:
+            check_clause(found[1])
+        except VmfuzzError as error:
+            raise self.error(number, column, str(error)) from None
         self.expect.append(Expect(found[1], int(found[2])))
 
     def step(self, line: str, number: int) -> Step:

@@ -321,6 +321,16 @@ def test_a_mistake_in_the_file_is_named(
     assert message in " ".join(done.stderr.split())
 
 
+@pytest.mark.parametrize("option", ["--config", "--known"])
+def test_a_file_that_is_no_text_is_named(vmfuzz: Vmfuzz, tmp_path: Path, option: str) -> None:
+    (tmp_path / "bin.file").write_bytes(b"abc\xff")
+
+    done = vmfuzz("fuzz", "--steps", 50, option, "bin.file")
+
+    assert done.returncode == 2
+    assert done.stderr == "vmfuzz: bin.file: is no text (byte 3)\n"
+
+
 def test_options_come_from_profile_and_file_and_the_command_line_wins(
     vmfuzz: Vmfuzz, tmp_path: Path
 ) -> None:

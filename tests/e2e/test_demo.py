@@ -30,7 +30,7 @@ def check_folder(out: Path) -> None:
     regression = load(out / f"{BUG}.trace")
     assert regression.faults == (BUG,)
     assert len(regression.steps) == 2
-    assert as_expected(regression, run(regression).finding)
+    assert as_expected(regression, run(regression))
     regression.faults = ()
     assert run(regression).finding is None
 

@@ -114,6 +114,35 @@ def test_a_broken_entry_point_is_named_with_its_distribution(
     assert expected in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("clause", "problem"),
+    [
+        (
+            "acme.list-ids-move",
+            f"no clause is called 'acme.list-ids-move' (did you mean '{CLAUSE}'?)",
+        ),
+        ("ACCT.3x", "no clause is called 'ACCT.3x' (did you mean 'ACCT.3"),
+        ("VIEW.O6", ""),  # of the oracle: about events
+        ("OUT.list_push_back", ""),
+        ("", ""),
+    ],
+)
+def test_a_fault_names_a_clause_that_exists(
+    vmfuzz: Vmfuzz, tmp_path: Path, clause: str, problem: str
+) -> None:
+    site = install(tmp_path / "site")
+    module = site / "acme_vm.py"
+    text = module.read_text()
+    assert text.count(f'clause="{CLAUSE}"') == 1
+    module.write_text(text.replace(f'clause="{CLAUSE}"', f'clause="{clause}"'))
+
+    done = vmfuzz("model", "quirks", PYTHONPATH=path_of(site))
+
+    assert done.returncode == (2 if problem else 0)
+    where = f"extension 'acme' of acme-vm 1.0 (vmfuzz.faults): fault {FAULT}: "
+    assert (f"{where}{problem}" in done.stderr) == bool(problem)
+
+
 @pytest.mark.slow
 def test_doctor_goes_on_and_fails(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
     site = install(tmp_path / "site", clauses="acme = acme_wm:CLAUSES")

@@ -84,16 +84,21 @@ def test_the_summary_names_a_failure_in_one_line(
 
     result = pytester.runpytest_inprocess()
 
-    headline = "corpus/bad.trace:5: ACCT.3c violated at step 1 (segment_clone): "
+    whole = "ACCT.3c violated at step 1 (segment_clone): rc == H + P + C, and + D while"
     summary = result.outlines.index(next(x for x in result.outlines if "test summary" in x))
-    assert result.outlines[summary + 1].startswith("FAILED corpus/bad.trace::replay - ")
+    assert result.outlines[summary + 1].startswith(
+        "FAILED corpus/bad.trace::replay - ACCT.3c violated"
+    )
     assert "1 failed, 2 passed" in result.outlines[summary + 2]
-    assert (headline in result.outlines[summary + 1]) == on_ci
+    assert (whole in result.outlines[summary + 1]) == on_ci
 
 
 WRONG = {  # the text, the line that is named, the message
-    "step": (KNOWN.replace("at 1", "at 0"), "6", "expected was ACCT.3c at 0"),
-    "clause": (KNOWN.replace(BROKEN, "XTRA.2"), "6", "expected was XTRA.2 at 1"),
+    "step": (KNOWN.replace("at 1", "at 0"), "6", "expected ACCT.3c at 0, found ACCT.3c/segment_"),
+    "clause": (KNOWN.replace(BROKEN, "XTRA.2"), "6", "expected XTRA.2 at 1, found ACCT.3c/segm"),
+    "misspelt": (KNOWN.replace(BROKEN, "ACTC.3c"), "4:8", "(did you mean 'ACCT.3c'?)"),
+    "handle": (CLEAN.replace("=s0)", "=s7) => ok"), "4", "was skipped: s7 is not live; recorded"),
+    "cut": (KNOWN.rpartition("s1")[0], "", "found nothing; the trace ends before step 1"),
     "nothing": (KNOWN.replace(f"fault {FAULT}\n", ""), "", "expected ACCT.3c at 1, found nothing"),
     "outcome": (CLEAN.replace("=s0)", "=s0) => err Busy"), "4", "EXPECT failed at step 1"),
     "fault": (KNOWN.replace(FAULT, "segment-clone"), "3:7", "unknown fault 'segment-clone'"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from plugin_traces import FAILS, FAULT, KNOWN, SETTINGS
+from vmfuzz.trace_text import parse
 
 pytest_plugins = ["pytester"]
 
@@ -193,3 +194,87 @@ def test_an_agent_lives_as_long_as_its_test(pytester: pytest.Pytester) -> None:
 
     result.assert_outcomes(passed=3, failed=1)
     result.stdout.fnmatch_lines(["E*repeat: vmfuzz replay --sut '*agent.py --bug' vmfuzz-out/*"])
+
+
+MISTAKES = {  # a call, and what it must say
+    'vm_model(checks=["invariant"])': "unknown check 'invariant' (did you mean 'invariants'?)",
+    'vm_model(checks="zz")': "unknown check 'zz'",
+    'vm_model(frames="many")': "sizes are whole numbers",
+    f'vm_model(faults="{FAULT}x")': f"unknown fault '{FAULT}x' (did you mean '{FAULT}'?)",
+    "vm_model().run(7)": "7 is no op",
+    'vm_replay("#vmfuzz-trace 1\\nworld\\n", checks=["views"])': "unknown check 'views'",
+    'vm_trace_factory(expect="ACCT.3c")': "expected a clause and a step",
+    'vm_trace_factory(expect=("ACTC.3c", 1))': "did you mean 'ACCT.3c'?",
+    "vm_campaign(engines=[])": "leaves nothing to run",
+    "vm_campaign(steps=0)": "steps=0: allowed are whole numbers from 1",
+    'vm_campaign(steps="x")': "steps='x': allowed are whole numbers from 1",
+    "vm_campaign(seed=-1)": "seed=-1: allowed are whole numbers from 0",
+}
+
+
+def test_a_mistaken_argument_is_named(pytester: pytest.Pytester) -> None:
+    text = f"""
+        import pytest
+        from vmfuzz.errors import VmfuzzError
+        from vmstore.faults import UnknownFault
+
+        @pytest.mark.parametrize("call, message", {list(MISTAKES.items())!r})
+        def test_it(vm_model, vm_replay, vm_trace_factory, vm_campaign, call, message):
+            with pytest.raises((VmfuzzError, UnknownFault)) as raised:
+                eval(call)
+            assert message in str(raised.value)
+        """
+    run(pytester, text).assert_outcomes(passed=len(MISTAKES))
+
+
+def test_a_single_name_will_do_for_a_list_of_them(pytester: pytest.Pytester) -> None:
+    text = f"""
+        def test_it(vm_model):
+            model = vm_model(faults="{FAULT}", checks="invariants")
+            model.run("s0 = segment_from_unused(start=0x0, end=0x1000)")
+            model.run("s1 = segment_clone(segment=s0)")
+        """
+    result = run(pytester, text)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*ACCT.3c violated at step 1*"])
+
+
+MACHINE = """
+    from hypothesis import HealthCheck, settings
+    from vmfuzz.machine import VmStoreMachine
+    from vmstore.clauses import Clause
+    from vmstore.world import World
+
+    class Segments(VmStoreMachine):
+        world = World(frames=8, pt_frames=0)
+        ops = ("segment_from_unused", "segment_clone", "segment_drop")
+        ADDED
+
+    TestSegments = Segments.TestCase
+    TestSegments.settings = settings(
+        max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+    """
+OWN = (
+    'clauses = (Clause("ours.once", "", "", "slot", "extra", holds=lambda c: c.owner.covers < 2),)'
+)
+
+
+@pytest.mark.parametrize(
+    ("added", "bucket"),
+    [(f'faults = ("{FAULT}",)', "ACCT.3c--segment_clone"), (OWN, "ours.once--segment_clone")],
+    ids=["clause of the model", "clause of the machine"],
+)
+def test_what_a_machine_finds_is_minimized_and_kept(
+    pytester: pytest.Pytester, added: str, bucket: str
+) -> None:
+    result = run(pytester, MACHINE.replace("ADDED", added))
+
+    result.assert_outcomes(failed=1)
+    kept = f"vmfuzz-out/pytest/{bucket}/min.trace"
+    section = result.stdout.str().partition("- vmfuzz -")[2]
+    assert "  >   1  s1 = segment_clone(segment=s0)" in section
+    assert f"kept in {kept}\n" in section
+    assert (f"repeat: vmfuzz replay {kept}\n" in section) == added.startswith("faults")
+    assert len(parse((pytester.path / kept).read_text()).steps) == 2

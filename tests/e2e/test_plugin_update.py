@@ -105,3 +105,43 @@ def test_a_run_says_what_it_changed_and_the_next_one_passes(pytester: pytest.Pyt
 
 def test_the_text_of_steps_is_what_the_tests_say() -> None:
     assert parse(CLEAN).ops == parse(f"#vmfuzz-trace 1\nworld\n{STEPS}").ops
+
+
+def test_line_ends_and_permissions_stay(pytester: pytest.Pytester) -> None:
+    pytester.makeini(SETTINGS)
+    path = pytester.mkdir("corpus") / "it.trace"
+    path.write_bytes(CLEAN.replace("=s0)", "=s0) => err Busy").replace("\n", "\r\n").encode())
+    path.chmod(0o640)
+
+    pytester.runpytest_inprocess("--vmfuzz-update").assert_outcomes(passed=1)
+
+    after = path.read_bytes()
+    assert b"(segment=s0) => ok\r\n" in after
+    assert after.count(b"\n") == after.count(b"\r\n")
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_read_only_file_is_left_alone(pytester: pytest.Pytester) -> None:
+    pytester.makeini(SETTINGS)
+    path = pytester.mkdir("corpus") / "it.trace"
+    path.write_text(FAILS)
+    path.chmod(0o444)
+
+    result = pytester.runpytest_inprocess("--vmfuzz-update")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*cannot write: the file is read-only*"])
+    assert path.read_text() == FAILS
+
+
+def test_what_is_recorded_of_a_skipped_step_cannot_be_accepted(pytester: pytest.Pytester) -> None:
+    pytester.makeini(SETTINGS)
+    path = pytester.mkdir("corpus") / "it.trace"
+    text = CLEAN.replace("=s0)", "=s7) => ok")
+    path.write_text(text)
+
+    result = pytester.runpytest_inprocess("--vmfuzz-update")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["corpus/it.trace:4: step 1 (segment_clone) was skipped: s7 *"])
+    assert path.read_text() == text

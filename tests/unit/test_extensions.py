@@ -211,8 +211,10 @@ def test_a_fault_that_nobody_offers_is_named() -> None:
     with pytest.raises(UnknownFault, match="belong to an extension, and none that is installed"):
         Faults.of(["acme.gone"])
     register_faults("acme", [fault()])
-    with pytest.raises(UnknownFault, match=r"did you mean 'acme\.quiet'"):
+    with pytest.raises(UnknownFault, match=r"an extension \(did you mean 'acme\.quiet'"):
         Faults.of(["acme.quit"])
+    with pytest.raises(UnknownFault, match=r"an extension, and none that is installed has it$"):
+        Faults.of(["into.raw-drops"])  # near to one of the model's
 
 
 @pytest.mark.parametrize(

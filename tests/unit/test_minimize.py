@@ -202,17 +202,17 @@ def test_an_expect_line_follows_the_failing_step() -> None:
     result = minimize(start).trace
 
     assert result.expect == (Expect("ACCT.3c", 1),)
-    assert as_expected(result, run(result).finding)
+    assert as_expected(result, run(result))
 
 
 def test_the_expect_line_that_was_met_is_the_one_that_stays() -> None:
     lines = ["expect XTRA.2 at 0", "expect ACCT.3c at 4"]
     start = text("world", f"fault {ANY}", *lines, *failing())
-    assert as_expected(start, run(start).finding)
+    assert as_expected(start, run(start))
 
     result = minimize(start).trace
 
-    assert as_expected(result, run(result).finding)
+    assert as_expected(result, run(result))
 
 
 def test_a_finding_that_was_not_expected_does_not_become_so() -> None:
@@ -220,7 +220,7 @@ def test_a_finding_that_was_not_expected_does_not_become_so() -> None:
 
     result = minimize(start).trace
 
-    assert not as_expected(result, run(result).finding)
+    assert not as_expected(result, run(result))
 
 
 def test_without_an_expect_line_none_is_made_and_the_comment_stays() -> None:

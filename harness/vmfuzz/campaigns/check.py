@@ -51,7 +51,7 @@ def _checked(plan: Plan, path: Path) -> dict[str, Any]:
     except VmfuzzError as error:
         return {"text": str(error)[:2000], "expected": False}
     values: dict[str, Any] = {"news": features, "steps": result.executed}
-    values["expected"] = as_expected(trace, result.finding)
+    values["expected"] = as_expected(trace, result)
     if result.finding is not None:
         values |= encode_found(Found(result.finding, trace, "replay"))
     return values

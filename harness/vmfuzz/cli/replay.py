@@ -12,17 +12,15 @@ from vmfuzz.cli.options import FilePath, check_faults, fault_option
 from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.cli.searched import TRACE, searched
 from vmfuzz.errors import VmfuzzError, shown
-from vmfuzz.finding import Finding
 from vmfuzz.located import in_trace
 from vmfuzz.report.block import finding_block
+from vmfuzz.report.mismatch import mismatch, skipped_lines
 from vmfuzz.runner import Run, as_expected, run
 from vmfuzz.trace import Trace
 from vmfuzz.trace_file import load
 
 if TYPE_CHECKING:
     from vmfuzz.sut.system import LiveSystem
-
-_SKIPPED = 5  # skipped steps named per file
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +115,10 @@ def _replay(path: Path, how: _How, live: "LiveSystem | None") -> Replayed:
                 result = run(trace, faults=how.faults, full=how.full, strict=how.strict)
     except VmfuzzError as error:
         return _error(path, str(error))
-    verdict = "ok" if as_expected(trace, result.finding) else "FAIL"
+    verdict = "ok" if as_expected(trace, result) else "FAIL"
     lines = _lines(path, verdict, result)
     if verdict == "FAIL":
-        lines += _failure(trace, result.finding)
+        lines += _failure(trace, result)
     return Replayed(verdict, lines, _document(path, verdict, result))
 
 
@@ -156,18 +154,14 @@ def _lines(path: Path, verdict: str, result: Run) -> list[str]:
         detail += f", {len(result.skipped)} skipped"
     if result.finding and verdict == "ok":
         detail += f", {result.finding.signature} as expected"
-    skipped = list(result.skipped.items())[:_SKIPPED]
     return [
         f"{verdict:5} {shown(path)}: {detail}",
-        *(f"      step {at} skipped: {why}" for at, why in skipped),
+        *(f"      {line}" for line in skipped_lines(result)),
     ]
 
 
-def _failure(trace: Trace, finding: Finding | None) -> list[str]:
-    lines = []
-    if trace.expect:
-        wanted = ", ".join(f"{expect.clause} at {expect.step}" for expect in trace.expect)
-        lines.append(
-            f"      expected {wanted}, found {finding.signature if finding else 'nothing'}"
-        )
-    return lines if finding is None else [*lines, finding_block(finding, trace)]
+def _failure(trace: Trace, result: Run) -> list[str]:
+    why = mismatch(trace, result)
+    lines = [f"      {why}"] if why else []
+    found = result.finding
+    return lines if found is None else [*lines, finding_block(found, trace)]

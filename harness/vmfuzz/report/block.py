@@ -4,6 +4,7 @@ from pathlib import PurePath
 from shlex import quote
 from typing import Final
 
+from vmfuzz.clause_names import PREFIXES
 from vmfuzz.errors import shown
 from vmfuzz.finding import Finding
 from vmfuzz.trace import Trace
@@ -11,7 +12,6 @@ from vmfuzz.trace_text import format_step, format_world
 
 _CONTEXT: Final = 8  # steps shown before the failing one
 _OTHERS: Final = 5
-_NO_CLAUSES: Final = ("OUT.", "EXPECT", "SAFETY", "DIVERGE.", "SUT.")
 _WORDS: Final = 8  # lines of a live system's stderr
 _WIDTH: Final = 240  # characters of such a line
 
@@ -21,7 +21,7 @@ def finding_block(finding: Finding, trace: Trace, *, whole: bool = False) -> str
 
     `whole` shows every step, not only the last few before the failing one.
     """
-    verb = "failed" if finding.clause.startswith(_NO_CLAUSES) else "violated"
+    verb = "failed" if finding.clause.startswith(PREFIXES) else "violated"
     lines = [
         f"{finding.clause} {verb} at step {finding.step} ({finding.op}): {finding.text}",
         f"  {finding.witness}",

@@ -1,6 +1,6 @@
 """The fixture `vm_campaign`: fuzzing with a budget inside a test."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from vmfuzz.extensions import load_extensions
 from vmfuzz.oracle import parse_checks
 from vmfuzz.report.block import finding_block, replay_command
 from vmfuzz.sut.system import LiveSystem
-from vmfuzz.testing.fixtures import world_of
+from vmfuzz.testing.fixtures import names, world_of
 from vmfuzz.testing.settings import settings
 from vmstore.faults import Faults
 from vmstore.world import World
@@ -58,7 +58,9 @@ class CampaignRunner:
         __tracebackhide__ = True
         chosen = {**self.defaults, **options}
         plan = self._plan(chosen, sut)
-        engines = _names(chosen.get("engines", ("swarm",)))
+        engines = names(chosen.get("engines", ("swarm",)))
+        if not engines:
+            raise VmfuzzError(f"{MARKER}: engines=[] leaves nothing to run")
         check_engines(engines, None, is_live=sut is not None)
         campaign = Campaign()
         out = self.settings.findings
@@ -81,16 +83,19 @@ class CampaignRunner:
         elif seconds is None and steps is None:
             steps = STEPS
         seed = self.settings.seed if self.settings.seed is not None else chosen.get("seed", 0)
+        _check_number("seed", seed, 0)
+        if steps is not None:
+            _check_number("steps", steps, 1)
         world = chosen.get("world")
         made, pinned = self._world(world)
-        faults = tuple(_names(chosen.get("faults", ())))
+        faults = tuple(names(chosen.get("faults", ())))
         Faults.of(faults)
         return Plan(
             seconds=seconds,
             steps=steps,
             rng_seed=seed,
             faults=faults,
-            checks=parse_checks(chosen.get("checks", Plan().checks)),
+            checks=parse_checks(names(chosen.get("checks", Plan().checks))),
             strict=chosen.get("strict", False),
             world=made,
             pinned=pinned,
@@ -105,26 +110,36 @@ class CampaignRunner:
         return world_of(self.config, None, named), frozenset(named)
 
     def _explain(self, campaign: Campaign, sut: LiveSystem | None) -> str:
-        blocks = [self._finding(stored, sut) for stored in campaign.findings.values()]
-        return "\n\n".join(blocks)
+        name = sut.name if sut is not None else None
+        found = campaign.findings.values()
+        return "\n\n".join(kept_text(stored, self.config, name) for stored in found)
 
-    def _finding(self, stored: Stored, sut: LiveSystem | None) -> str:
-        small = stored.minimized
-        lines = [finding_block(small.finding, small.trace, whole=True), ""]
-        if stored.path is None:
-            return "\n".join([*lines, f"NOT KEPT: {stored.problem}"])
-        path = _from(stored.path, self.config.invocation_params.dir)
-        lines.append(f"kept in {shown(path)}")
-        lines.append(f"repeat: {replay_command(path, sut.name if sut is not None else None)}")
-        return "\n".join(lines)
+
+def kept_text(
+    stored: Stored, config: pytest.Config, sut: str | None, own: Collection[str] = ()
+) -> str:
+    """Return a finding with where it is kept, and the command that repeats it.
+
+    `own` are clauses that only the test knows: what one of them finds, it alone can repeat.
+    """
+    small = stored.minimized
+    lines = [finding_block(small.finding, small.trace, whole=True), ""]
+    if stored.path is None:
+        return "\n".join([*lines, f"NOT KEPT: {stored.problem}"])
+    path = _from(stored.path, config.invocation_params.dir)
+    lines.append(f"kept in {shown(path)}")
+    if small.finding.clause not in own:
+        lines.append(f"repeat: {replay_command(path, sut)}")
+    return "\n".join(lines)
+
+
+def _check_number(name: str, value: object, least: int) -> None:
+    if type(value) is not int or value < least:
+        raise VmfuzzError(f"{MARKER}: {name}={value!r}: allowed are whole numbers from {least}")
 
 
 def _from(path: Path, folder: Path) -> Path:
     return path.relative_to(folder) if path.is_relative_to(folder) else path
-
-
-def _names(names: str | Iterable[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)
 
 
 def _seconds(time: str | float) -> float:

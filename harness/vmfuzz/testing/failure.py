@@ -1,11 +1,21 @@
 """How a trace that did not end as it says is shown: once, whoever ran it."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+
+from _pytest._code.code import (
+    ReprEntryNative,
+    ReprExceptionInfo,
+    ReprFileLocation,
+    ReprTraceback,
+)
 
 from vmfuzz.errors import shown
 from vmfuzz.finding import Finding
 from vmfuzz.report.block import finding_block, replay_command
+from vmfuzz.report.mismatch import mismatch, skipped_lines
+from vmfuzz.runner import Run
 from vmfuzz.trace import Trace
 
 
@@ -21,42 +31,33 @@ class TraceFailed(AssertionError):
 
 
 def failure(
-    trace: Trace, finding: Finding | None, path: Path | None = None, line: int = 0
+    trace: Trace, result: Run, path: Path | None = None, lines: Sequence[int] = ()
 ) -> TraceFailed:
-    """Return what to raise for a trace of this end, `path` being the file as readers know it."""
-    wanted = ", ".join(f"{expect.clause} at {expect.step}" for expect in trace.expect)
-    name = shown(path) if path is not None else "the trace"
-    lines: list[str] = []
-    if finding is None:
-        lines.append(f"{name}: expected {wanted}, found nothing")
-    else:
-        place = f"{name}:{line}: " if path is not None else ""
-        lines.append(f"{place}{finding_block(finding, trace, whole=path is None)}")
-        if wanted:
-            lines.append(f"expected was {wanted}")
+    """Return what to raise for a run that was not what the trace says.
+
+    `path` is the file as readers know it, `lines` where its ops stand. Units: lines from 1.
+    """
+    finding = result.finding
+    blamed = [finding.step] if finding is not None else result.unrepeated
+    line = lines[blamed[0]] if lines and blamed else 0
+    place = f"{shown(path)}:{line}: " if line else f"{shown(path)}: " if path is not None else ""
+    parts = [mismatch(trace, result), *skipped_lines(result)]
+    if finding is not None:
+        parts.append(finding_block(finding, trace, whole=path is None))
+    text = place + "\n".join(part for part in parts if part)
     if path is not None:
-        lines += ["", f"repeat: {replay_command(path)}"]
-    return TraceFailed(trace, finding, "\n".join(lines), line if finding is not None else 0)
+        text += f"\n\nrepeat: {replay_command(path)}"
+    return TraceFailed(trace, finding, text, line)
 
 
-class Explanation:
-    """What a failed item prints; the summary and reports of pytest repeat its first line only."""
+def explanation(text: str, path: str, line: int, *, is_brief: bool) -> ReprExceptionInfo:
+    """Return what a failed item prints; the summary and reports of pytest repeat its first line.
 
-    def __init__(self, text: str, path: str, line: int) -> None:
-        self.text = text
-        self.reprcrash = Headline(path, line, text.partition("\n")[0])
-
-    def toterminal(self, tw: Any) -> None:
-        """Print the whole."""
-        tw.line(self.text)
-
-    def __str__(self) -> str:
-        return self.text
-
-
-class Headline(NamedTuple):
-    """The part of an explanation that fits a line, and the line it is about."""
-
-    path: str
-    lineno: int
-    message: str
+    It is of pytest's own kind, since that is what workers send on. `is_brief` for `--tb=line`,
+    which prints that line and nothing else.
+    """
+    first = text.partition("\n")[0].removeprefix(path)  # pytest puts path and line in front
+    headline = re.sub(r"^(:[0-9]+){0,2}: ", "", first)
+    entries = [] if is_brief else [ReprEntryNative([text + "\n"])]
+    traceback = ReprTraceback(entries, extraline=None, style="native")
+    return ReprExceptionInfo(traceback, ReprFileLocation(path, line, headline))

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import pytest
 
-from vmfuzz.errors import VmfuzzError
+from vmfuzz.clause_names import check_clause
+from vmfuzz.errors import VmfuzzError, did_you_mean
 from vmfuzz.extensions import load_extensions
 from vmfuzz.finding import Finding
 from vmfuzz.liveness import Liveness
-from vmfuzz.oracle import CHECKS, Session
+from vmfuzz.oracle import CHECKS, Session, parse_checks
 from vmfuzz.runner import MODEL, Run, System, as_expected, not_produced
 from vmfuzz.sut.limits import SECONDS
 from vmfuzz.sut.system import LiveSystem
@@ -23,7 +24,7 @@ from vmfuzz.trace import Expect, Step, Trace
 from vmfuzz.trace_file import load
 from vmfuzz.trace_text import parse, parse_op, step_lines
 from vmstore.faults import Faults
-from vmstore.ops import Op
+from vmstore.ops import DECLARATIONS, Op
 from vmstore.outcome import Outcome
 from vmstore.store import VmStore
 from vmstore.world import World
@@ -54,6 +55,8 @@ class Model:
         """
         __tracebackhide__ = True
         made = parse_op(op) if isinstance(op, str) else op
+        if type(made) not in DECLARATIONS:
+            raise VmfuzzError(f"{made!r} is no op, and no line of a trace")
         if self.session.is_over:
             raise VmfuzzError("the machine has ended: it panicked, aborted or broke a clause")
         reason = self._liveness.skip_reason(made)
@@ -81,7 +84,7 @@ class Model:
     def _raise(self, finding: Finding | None) -> None:
         __tracebackhide__ = True
         if finding is not None:
-            raise failure(self.trace(), finding)
+            raise failure(self.trace(), Run(finding=finding))
 
 
 class _Configured:
@@ -99,16 +102,16 @@ class ModelFactory(_Configured):
         self,
         world: World | None = None,
         *,
-        faults: Iterable[str] = (),
-        checks: Iterable[str] = _ALL,
+        faults: str | Iterable[str] = (),
+        checks: str | Iterable[str] = _ALL,
         **sizes: int | str,
     ) -> Model:
         """Return a fresh model of `world` with `sizes` replaced.
 
-        Errors: WorldError; UnknownFault.
+        Errors: WorldError; UnknownFault; VmfuzzError for an unknown check.
         """
         made = world_of(self.config, world, sizes)
-        return Model(made, tuple(faults), frozenset(checks))
+        return Model(made, tuple(names(faults)), parse_checks(names(checks)))
 
 
 class TraceFactory(_Configured):
@@ -118,18 +121,20 @@ class TraceFactory(_Configured):
         self,
         *lines: str,
         world: World | None = None,
-        faults: Iterable[str] = (),
+        faults: str | Iterable[str] = (),
         expect: tuple[str, int] | None = None,
         **sizes: int | str,
     ) -> Trace:
         """Return a trace of op lines, such as `f0 = frame_from_unused(paddr=0x0) => ok`.
 
-        `expect` is the clause and the step that it must end in. Errors: TraceError; WorldError.
+        `expect` is the clause and the step that it must end in. Errors: TraceError; WorldError;
+        UnknownFault; VmfuzzError for an `expect` that is none.
         """
         read = parse("\n".join([f"{_MAGIC} 1", "world", *lines]), "<lines>")
-        end = (Expect(*expect),) if expect is not None else ()
-        made = world_of(self.config, world, sizes)
-        return replace(read, world=made, faults=tuple(faults), expect=end)
+        end = (_expect(expect),) if expect is not None else ()
+        made, planted = world_of(self.config, world, sizes), tuple(names(faults))
+        Faults.of(planted)
+        return replace(read, world=made, faults=planted, expect=end)
 
 
 class Replay(_Configured):
@@ -140,13 +145,14 @@ class Replay(_Configured):
         source: Trace | Path | str,
         *,
         system: System = MODEL,
-        checks: Iterable[str] = _ALL,
+        checks: str | Iterable[str] = _ALL,
         strict: bool = False,
     ) -> Run:
         """Run a trace, the text of one, or the file at a path, relative to the root folder.
 
         Returns outcomes, skipped steps and the finding that was expected.
-        Errors: TraceFailed when it does not end as it says; VmfuzzError for what is no trace.
+        Errors: TraceFailed when it does not end as it says; VmfuzzError for what is no trace, and
+        for an unknown check.
         """
         __tracebackhide__ = True
         path = self.config.rootpath / source if isinstance(source, Path) else None
@@ -158,13 +164,11 @@ class Replay(_Configured):
             trace = parse(str(source), "<text>")
         if isinstance(system, LiveSystem):
             trace = system.adopt(trace)
-        result = system.run(trace, checks=frozenset(checks), strict=strict)
-        if as_expected(trace, result.finding):
+        result = system.run(trace, checks=parse_checks(names(checks)), strict=strict)
+        if as_expected(trace, result):
             return result
-        line = 0
-        if path is not None and result.finding is not None:
-            line = step_lines(path.read_text(encoding="utf-8"))[result.finding.step]
-        raise failure(trace, result.finding, path, line)
+        lines = step_lines(path.read_text(encoding="utf-8")) if path is not None else []
+        raise failure(trace, result, path, lines)
 
 
 class LiveFactory:
@@ -208,7 +212,23 @@ def corpus_dir(config: pytest.Config) -> Path:
 def world_of(config: pytest.Config, world: World | None, sizes: dict[str, Any]) -> World:
     """Return a world with sizes replaced; without one, the default of the run's profile."""
     base = world or World(profile=settings(config).profile)
-    unknown = sorted(sizes.keys() - {*base.__dataclass_fields__})
+    known = list(base.__dataclass_fields__)
+    unknown = sorted(sizes.keys() - {*known})
     if unknown:
-        raise VmfuzzError(f"unknown world key {unknown[0]!r}")
-    return base.changed(**sizes)
+        raise VmfuzzError(f"unknown world key {unknown[0]!r}{did_you_mean(unknown[0], known)}")
+    try:
+        return base.changed(**sizes)
+    except TypeError:  # a size that is no number
+        raise VmfuzzError(f"a world with {sizes}: sizes are whole numbers") from None
+
+
+def names(given: str | Iterable[str]) -> list[str]:
+    """Return names given as a list or as a single one."""
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _expect(given: object) -> Expect:
+    if not (isinstance(given, tuple | list) and len(given) == 2 and type(given[1]) is int):
+        raise VmfuzzError(f"expect={given!r}: expected a clause and a step, as ('ACCT.3c', 1)")
+    check_clause(str(given[0]))
+    return Expect(*given)

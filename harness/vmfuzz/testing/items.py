@@ -11,6 +11,7 @@ from vmfuzz import __version__
 from vmfuzz.testing.settings import settings
 
 if TYPE_CHECKING:
+    from vmfuzz.runner import Run
     from vmfuzz.trace import Trace
 
 Record = dict[str, str | int | list[str]]  # what a worker tells the controller, JSON values only
@@ -52,7 +53,6 @@ class TraceItem(pytest.Item):
 
     def runtest(self) -> None:
         """Replay the trace. Errors: TraceFailed, VmfuzzError for a file that is no trace."""
-        from vmfuzz.errors import TraceError
         from vmfuzz.extensions import load_extensions
         from vmfuzz.runner import as_expected
         from vmfuzz.trace import FORMAT_VERSION
@@ -64,44 +64,43 @@ class TraceItem(pytest.Item):
         load_extensions()
         if not chosen.is_schema_strict and self._is_of_another_format():
             self.record["verdict"] = "skipped"
-            pytest.skip(f"trace format is not {FORMAT_VERSION}")
-        try:
-            trace = load(self.path)
-        except TraceError as error:
-            self.line = error.line
-            raise
+            pytest.skip(f"{self._shown_path()}: its trace format is not {FORMAT_VERSION}")
+        trace = load(self.path)
         self._note(profile=trace.world.profile)
-        finding = self._run(trace)
-        if as_expected(trace, finding):
+        result = self._run(trace)
+        if as_expected(trace, result):
             self.record["verdict"] = "ok"
         elif chosen.update:
             self._update()
         else:
-            self._fail(trace, finding)
+            self._fail(trace, result)
 
-    def _run(self, trace: "Trace") -> Any:
+    def _run(self, trace: "Trace") -> "Run":
         from vmfuzz.runner import run
 
         result = run(trace)
         self._note(steps=result.executed)
+        if result.skipped:
+            self._note(skipped=len(result.skipped))
         found = result.finding
         if found is not None:
             self._note(clause=found.clause, op=found.op, signature=found.signature)
-        return found
+        return result
 
     def _note(self, **values: str | int) -> None:
         self.record |= values
         self.user_properties += [(f"vmfuzz_{name}", str(text)) for name, text in values.items()]
 
-    def _fail(self, trace: "Trace", finding: Any) -> None:
+    def _fail(self, trace: "Trace", result: "Run") -> None:
         from vmfuzz.testing.failure import failure
-        from vmfuzz.trace_text import step_line
+        from vmfuzz.trace_text import step_lines
 
-        can_update = trace.faults or trace.expect or finding.clause == "EXPECT"
-        self.record |= {"verdict": "FAIL", "can_update": int(bool(can_update))}
-        text = self.path.read_text(encoding="utf-8")
-        self.line = step_line(text, finding.step) if finding is not None else 0
-        raise failure(trace, finding, self._shown_path(), self.line)
+        found = result.finding
+        is_recorded = trace.faults or trace.expect or (found and found.clause == "EXPECT")
+        can_update = bool(is_recorded) and not result.unrepeated
+        self.record |= {"verdict": "FAIL", "can_update": int(can_update)}
+        lines = step_lines(self.path.read_text(encoding="utf-8"))
+        raise failure(trace, result, self._shown_path(), lines)
 
     def _update(self) -> None:
         from vmfuzz.testing.update import update_file
@@ -122,12 +121,14 @@ class TraceItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any) -> Any:
         """Return what a reader needs: clause, position, steps, and the command that repeats it."""
         from vmfuzz.errors import VmfuzzError, shown
-        from vmfuzz.testing.failure import Explanation, TraceFailed
+        from vmfuzz.testing.failure import TraceFailed, explanation
 
         if isinstance(excinfo.value, TraceFailed | VmfuzzError):
+            self.line = getattr(excinfo.value, "line", 0)
             path = str(self._shown_path())
             text = str(excinfo.value).replace(shown(self.path), shown(path))
-            return Explanation(text, path, self.line)
+            is_brief = self.config.getoption("tbstyle") == "line"
+            return explanation(text, path, self.line, is_brief=is_brief)
         return super().repr_failure(excinfo)
 
     def _shown_path(self) -> Path:

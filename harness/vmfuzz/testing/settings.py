@@ -44,6 +44,10 @@ def settings(config: pytest.Config) -> Settings:
 
 def _read(config: pytest.Config) -> Settings:
     here, option = config.invocation_params.dir, config.getoption
+    for name in ("corpora", "profile", "report"):
+        given = option(f"vmfuzz_{name}")
+        if given == "" or (isinstance(given, list) and "" in given):  # an unset shell variable
+            raise pytest.UsageError(f"--vmfuzz-{name}: the value is empty")
     added = tuple(_absolute(here, name) for name in option("vmfuzz_corpora"))
     report = option("vmfuzz_report")
     folder = _absolute(here, report) if report else None

@@ -31,19 +31,22 @@ def update_file(path: Path, shown: Path) -> list[str]:
 def updated(text: str, trace: Trace, shown: Path) -> tuple[str, list[str]]:
     """Return the text as it should be and what was changed. Requires: `text` is that of `trace`.
 
-    Errors: TraceFailed for a finding that cannot be accepted.
+    Errors: TraceFailed for a finding, or a skipped step, that cannot be accepted.
     """
     bare = replace(trace, steps=[Step(step.op) for step in trace.steps], expect=())
     result = run(bare)
     found, lines = result.finding, step_lines(text)
     if found is not None and not (trace.faults or trace.expect):
-        raise failure(trace, found, shown, lines[found.step])
+        raise failure(bare, result, shown, lines)
+    recorded = run(trace)
+    if recorded.unrepeated:  # what was recorded of a step that does not run cannot be corrected
+        raise failure(trace, recorded, shown, lines)
     edited = text.split("\n")
     changes = _set_outcomes(edited, trace, result, lines)
     changes += _set_expect(edited, trace, found)
     after = "\n".join(edited)
     again = parse(after, str(shown))
-    if not as_expected(again, run(again).finding):
+    if not as_expected(again, run(again)):
         raise HarnessError(f"{shown}: the updated trace does not end as it says")
     return after, changes
 
@@ -54,10 +57,11 @@ def _set_outcomes(edited: list[str], trace: Trace, result: Run, lines: list[int]
     for step, outcome, number in zip(trace.steps, result.outcomes, lines, strict=True):
         if step.outcome is None or outcome is None or step.outcome == outcome:
             continue
-        code, comment = split_comment(edited[number - 1])
+        old = edited[number - 1]
+        code, comment = split_comment(old.rstrip("\r"))
         call = code[: code.index(")") + 1]
         came = format_outcome(outcome)
-        edited[number - 1] = f"{call} => {came}{comment}"
+        edited[number - 1] = f"{call} => {came}{comment}{_ending(old)}"
         was = format_outcome(step.outcome)
         changes.append(f"line {number}: '{was}' is now '{came}'")
     return changes
