@@ -84,7 +84,10 @@ class Child:
         try:
             finding = self.target.run(data)
         except Exception as error:
-            self._say(kind="error", text=f"{type(error).__name__}: {error}", input=data.hex())
+            from vmfuzz.located import described
+
+            text = f"{type(error).__name__}: {described(error)}"
+            self._say(kind="error", text=text, input=data.hex())
             self._leave()
             return
         if finding is not None:

@@ -1,13 +1,11 @@
 """Whether the model agrees with recordings of the real code, in every field of every step."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from vmfuzz.comparison import first_difference
-from vmfuzz.errors import VmfuzzError, shown
-from vmfuzz.input_file import files_below
 from vmfuzz.replayer import Replayer
 from vmfuzz.vectors import Mismatch, Vector, read_vectors
 
@@ -36,17 +34,6 @@ class FileReport:
     def is_clean(self) -> bool:
         """Whether every field of every step agreed."""
         return not self.mismatched_steps and not self.unsupported_steps
-
-
-def vector_files(paths: Iterable[Path]) -> list[Path]:
-    """Return the vector files among `paths`, folders searched. Errors: VmfuzzError if none."""
-    found: list[Path] = []
-    for path in paths:
-        inside = files_below(path, SUFFIXES)
-        if not inside:
-            raise VmfuzzError(f"{shown(path)}: no {' or '.join(SUFFIXES)} file in this folder")
-        found += inside
-    return found
 
 
 Check = Callable[[Vector, FileReport], list[Mismatch] | None]

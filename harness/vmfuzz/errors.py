@@ -11,6 +11,10 @@ class VmfuzzError(Exception):
     """A user's mistake. The message says where, what, which value, and what is allowed."""
 
 
+class NothingToDo(VmfuzzError):
+    """What was named exists, and has nothing in it to work on. Exit code 5."""
+
+
 class HarnessError(Exception):
     """A defect of vmfuzz itself; never a finding. Exit code 3."""
 

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
+from vmfuzz.clause_names import check_clause
 from vmfuzz.errors import VmfuzzError
-from vmstore.clauses.own import ClauseError
-from vmstore.extensions import ExtensionError, register_clauses, register_faults
+from vmstore.clauses.check import CLAUSES, ClauseError
+from vmstore.extensions import ExtensionError, OwnFault, register_clauses, register_faults
 
+FAULTS: Final = "vmfuzz.faults"
 GROUPS: Final[dict[str, Callable[[str, object], tuple[str, ...]]]] = {
     "vmfuzz.clauses": register_clauses,
-    "vmfuzz.faults": register_faults,
+    FAULTS: register_faults,
 }
 
 
@@ -58,7 +60,19 @@ def extensions() -> list[Extension]:
 
 def is_of_extension(error: BaseException) -> bool:
     """Return whether a clause or fault from outside raised this."""
-    return isinstance(error, ExtensionError | ClauseError)
+    if isinstance(error, ClauseError):
+        return error.clause not in {clause.id for clause in CLAUSES}
+    return isinstance(error, ExtensionError)
+
+
+def _check_evidence(values: object) -> None:
+    """Make sure that the clauses which faults name exist. Errors: ExtensionError."""
+    for value in values if isinstance(values, tuple | list) else ():
+        if isinstance(value, OwnFault) and value.clause:
+            try:
+                check_clause(value.clause)
+            except VmfuzzError as error:
+                raise ExtensionError(f"fault {value.id[:60]}: {error}") from None
 
 
 def _sorted(points: Iterable[EntryPoint]) -> list[EntryPoint]:
@@ -70,6 +84,8 @@ def _load(point: EntryPoint) -> Extension:
     distribution = f"{made.name} {made.version}" if made is not None else "an unknown package"
     try:
         values = point.load()
+        if point.group == FAULTS:
+            _check_evidence(values)
         ids = GROUPS[point.group](point.name, values)
     except ExtensionError as error:
         problem = str(error)

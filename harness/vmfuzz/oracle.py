@@ -6,13 +6,14 @@ lowest slot), the events. Everything is decided from the footprint of the step; 
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from vmfuzz.errors import VmfuzzError, closest
+from vmfuzz.event_text import format_events
 from vmfuzz.finding import Finding
 from vmfuzz.handle_fields import ENDS
+from vmfuzz.located import locate, placed
 from vmfuzz.recount import recount
-from vmstore.arch import PAGE_SIZE
 from vmstore.clauses.check import Violation, everything, footprint, violations
 from vmstore.clauses.fused import everything_holds, footprint_holds
 from vmstore.clauses.own import OWN_CLAUSES, own_violations
@@ -131,42 +132,44 @@ class Session:
 
         Effect: `outcome` is what the op came to, whatever was found.
         """
-        state, machine, view = self.state, self.machine, self.view
-        state.begin_step()
-        kind = op.__class__
-        handler, rule = STEPS[kind]
-        try:
-            outcome = handler(machine, op)
-        except CallEnded as end:
-            outcome = end.outcome
-        self.outcome = outcome
-        shape = outcome.__class__
         self.steps += 1
-        if rule is None or self.is_poked:
-            self.is_poked = True
-            self.is_over = shape in _ENDS
-            return None
-        if machine.quirks or machine.hazards:
-            unsafe = self._safety(op)
-            if unsafe is not None:
-                return unsafe
-        allowed = rule(view, op, outcome)
-        if allowed is not None:
-            return self._outcome_finding(op, outcome, allowed)
-        if shape is not Ok:
-            if shape in _ENDS:
-                return self._after_end(op, outcome)
-            self._give_back(op)
-        found: Finding | None = None
-        if self.steps % self.full_every == 0:
-            found = self.check_everything(op)
-        elif self.groups and not footprint_holds(state):
-            found = self._clause_finding(op, violations(state, footprint(state), self.groups))
-        if found is None and (machine.events or view.events):
-            found = self._event_finding(op)
-        if self.has_more and found is None:
-            return self._more(op, outcome)
-        return found
+        try:
+            state, machine, view = self.state, self.machine, self.view
+            state.begin_step()
+            kind = op.__class__
+            handler, rule = STEPS[kind]
+            try:
+                outcome = handler(machine, op)
+            except CallEnded as end:
+                outcome = end.outcome
+            self.outcome = outcome
+            shape = outcome.__class__
+            if rule is None or self.is_poked:
+                self.is_poked = True
+                self.is_over = shape in _ENDS
+                return None
+            if machine.quirks or machine.hazards:
+                unsafe = self._safety(op)
+                if unsafe is not None:
+                    return unsafe
+            allowed = rule(view, op, outcome)
+            if allowed is not None:
+                return self._outcome_finding(op, outcome, allowed)
+            if shape is not Ok:
+                if shape in _ENDS:
+                    return self._after_end(op, outcome)
+                self._give_back(op)
+            found: Finding | None = None
+            if self.steps % self.full_every == 0:
+                found = self.check_everything(op)
+            elif self.groups and not footprint_holds(state):
+                found = self._clause_finding(op, violations(state, footprint(state), self.groups))
+            if found is None and (machine.events or view.events):
+                found = self._event_finding(op)
+            return self._more(op, outcome) if self.has_more and found is None else found
+        except Exception as error:
+            locate(error, self.steps - 1, op)
+            raise
 
     def _more(self, op: Op, outcome: Outcome) -> Finding | None:
         """Evaluate what most runs have not: clauses from outside, contracts."""
@@ -178,6 +181,7 @@ class Session:
             found = self._contract_finding(self.contracts, op, outcome)
         return found
 
+    @placed
     def check_everything(self, op: Op | None) -> Finding | None:
         """Evaluate every clause on the whole state, and recompute the counts it relies on.
 
@@ -254,7 +258,7 @@ class Session:
         clause, text, source = _EVENT_CLAUSES[name]
         if clause == _FLUSHES[0] and at < len(seen) and seen[at][0] in {"on_drop", "freed"}:
             clause, text, source = _FLUSHED_LATE
-        witness = f"seen {_show_events(seen)}, expected {_show_events(expected)}"
+        witness = f"seen {format_events(seen)}, expected {format_events(expected)}"
         return self._finding(op, clause, text, source, witness)
 
     def _clause_finding(self, op: Op | None, found: list[Violation]) -> Finding | None:
@@ -289,11 +293,3 @@ def _judge(state: State, checks: frozenset[str]) -> "Judge | None":
     from vmstore.contracts.judge import Judge  # most runs have no use for it
 
     return Judge(state, chosen)
-
-
-def _show_events(events: list[Any]) -> str:
-    return "[" + ", ".join(" ".join(_word(part) for part in event) for event in events) + "]"
-
-
-def _word(part: object) -> str:
-    return f"{part:#x}" if isinstance(part, int) and part >= PAGE_SIZE else str(part)

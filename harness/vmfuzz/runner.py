@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from vmfuzz.finding import Finding
 from vmfuzz.handle_fields import USES
 from vmfuzz.liveness import Liveness
+from vmfuzz.located import locate
 from vmfuzz.oracle import CHECKS, FULL_EVERY, Session
 from vmfuzz.outcome_text import format_outcome
 from vmfuzz.trace import Trace
@@ -119,7 +120,11 @@ def run(
                 result.unrepeated.append(position)
             continue
         last, at = step.op, position
-        found = session.step(last)
+        try:
+            found = session.step(last)
+        except Exception as error:
+            locate(error, position, last)
+            raise
         result.executed += 1
         result.outcomes[position] = session.outcome
         watch(position, session)
@@ -128,7 +133,11 @@ def run(
             result.finding = replace(found, step=position)
         if session.is_over or found is not None:
             return result
-    found = session.check_everything(last)
+    try:
+        found = session.check_everything(last)
+    except Exception as error:
+        locate(error, at, last)
+        raise
     if found is not None:
         result.finding = replace(found, step=at)
     return result

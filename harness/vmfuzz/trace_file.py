@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from vmfuzz.errors import VmfuzzError, shown
-from vmfuzz.input_file import open_input
+from vmfuzz.input_file import files_below, open_input
 from vmfuzz.trace import Trace
 from vmfuzz.trace_text import format_trace, parse
 
@@ -19,6 +19,8 @@ MAX_BYTES: Final = 16 << 20
 def load(path: Path) -> Trace:
     """Read one trace. Errors: VmfuzzError for a file that is missing, too large or no trace."""
     name = shown(path)
+    if os.path.isdir(path):
+        raise VmfuzzError(_folder(path))
     try:
         with open_input(path) as file:
             data = file.read(MAX_BYTES + 1)
@@ -31,6 +33,13 @@ def load(path: Path) -> Trace:
     except UnicodeDecodeError as error:
         raise VmfuzzError(f"{name}: not UTF-8 text (byte {error.start})") from None
     return parse(text, name)
+
+
+def _folder(path: Path) -> str:
+    """Return what is wrong with a folder where one trace belongs, and which trace it has."""
+    inside = files_below(path, (".trace",))
+    hint = f"name one trace, such as {shown(inside[0])}" if inside else "it has no *.trace file"
+    return f"{shown(path)}: is a folder; {hint}"
 
 
 def save(path: Path, trace: Trace) -> None:

@@ -19,6 +19,7 @@ from vmstore.world import World, WorldError
 
 MAX_STEPS: Final = 1_000_000
 MAX_LINE: Final = 100_000
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _MAGIC: Final = "#vmfuzz-trace"
 _MAX_SETTING: Final = 100
 # Up to a `#` behind white space, unless that is in a string. Reads every character once.
@@ -133,6 +134,8 @@ class _Parser:
 
     def header(self, line: str) -> None:
         word, _, version = line.partition(" ")
+        if line.startswith(_BYTE_ORDER_MARK):
+            raise self.error(1, 1, "begins with a byte order mark; save it as UTF-8 without one")
         if word != _MAGIC:
             problem = f"not a trace: the first line must be '{_MAGIC} {FORMAT_VERSION}'"
             raise self.error(1, 1, f"{problem}, got {line[:40]!r}")

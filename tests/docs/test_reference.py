@@ -90,7 +90,7 @@ def value(name: str) -> str:
     "text",
     [
         "#vmfuzz-trace 1\nworld\nf0=frame_from_unused( paddr = 0x0 )=>ok\n",
-        "#vmfuzz-trace 1\n# kept\nworld frames=8 cpus=1\n\nfault into-raw-drops\nexpect DER.5 at 0\n",
+        "#vmfuzz-trace 1\n# kept\nworld frames=8\n\nfault into-raw-drops\nexpect XTRA.2 at 0\n",
         "#vmfuzz-trace 1\nworld\nframe_drop(frame=f0) => err NotAligned {a=[1, 0x2], b=null}\n",
         "#vmfuzz-trace 1\nworld\nf0 = frame_from_unused(val=3, paddr=0) # any order, a comment\n",
     ],

@@ -40,6 +40,16 @@ def test_a_short_campaign_is_judged_by_its_time_alone() -> None:
     assert "asked for 1 s, took" in done.stdout
     assert "in time" in done.stdout
     assert "clean: nothing found" in done.stderr
+    assert "vmfuzz-bench-" not in done.stdout + done.stderr  # a folder that is gone
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_kept_is_named(tmp_path: Path) -> None:
+    done = bench("--time", "1s", "--out", str(tmp_path / "kept"))
+
+    assert done.returncode == 0
+    assert f"report: {tmp_path / 'kept' / 'report.html'}" in done.stderr
+    assert (tmp_path / "kept" / "report.html").is_file()
 
 
 def test_no_figures_of_a_campaign_that_cannot_run(tmp_path: Path) -> None:

@@ -321,6 +321,16 @@ def test_a_mistake_in_the_file_is_named(
     assert message in " ".join(done.stderr.split())
 
 
+@pytest.mark.parametrize("option", ["--config", "--known"])
+def test_a_file_that_is_no_text_is_named(vmfuzz: Vmfuzz, tmp_path: Path, option: str) -> None:
+    (tmp_path / "bin.file").write_bytes(b"abc\xff")
+
+    done = vmfuzz("fuzz", "--steps", 50, option, "bin.file")
+
+    assert done.returncode == 2
+    assert done.stderr == "vmfuzz: bin.file: is no text (byte 3)\n"
+
+
 def test_options_come_from_profile_and_file_and_the_command_line_wins(
     vmfuzz: Vmfuzz, tmp_path: Path
 ) -> None:
@@ -383,6 +393,37 @@ def test_kept_traces_must_end_as_they_say(vmfuzz: Vmfuzz, tmp_path: Path) -> Non
     assert clean.returncode == 0
     assert broken.returncode == 1
     assert campaign_of(broken)["broken"] == [f"{kept.name}/broken.trace: does not end as it says"]
+
+
+@pytest.mark.slow
+def test_a_kept_trace_that_cannot_be_read_is_an_error_and_no_finding(
+    vmfuzz: Vmfuzz, tmp_path: Path
+) -> None:
+    (tmp_path / "op.trace").write_text("#vmfuzz-trace 1\nworld\nf0 = frame_from_unsed(paddr=0x0)\n")
+    (tmp_path / "wide.trace").write_bytes(b"\xff")
+    command = ("fuzz", "--workers", 1, "--out", "night", "--replay")
+    wide = vmfuzz(*command, "wide.trace", "--steps", 300)
+    done = vmfuzz(*command, "op.trace", "--steps", 300)
+    reported = vmfuzz("report", "night")
+    junit = (tmp_path / "night" / "junit.xml").read_text()
+    found = vmfuzz(*command, "op.trace", "--steps", 20_000, "--fault", FAULT, "--json")
+
+    problem = "unreadable: op.trace:3:6: unknown op"
+    verdict = "not all was replayed: 1 trace cannot be read (0 new, 0 known, 0 resolved, 0 flaky)"
+    assert wide.returncode == 2
+    assert "unreadable: wide.trace: not UTF-8 text (byte 0)" in wide.stdout.splitlines()
+    assert done.returncode == 2
+    assert verdict in done.stdout.splitlines()
+    assert [line for line in done.stdout.splitlines() if "op.trace" in line] == [
+        line for line in done.stdout.splitlines() if line.startswith(problem)
+    ]
+    assert "swarm" in done.stdout  # the campaign ran
+    assert reported.returncode == 0
+    assert '<error type="unreadable" message="3:6: unknown op' in junit
+    assert "Kept traces that cannot be read" in (tmp_path / "night" / "summary.md").read_text()
+    assert found.returncode == 1
+    assert len(campaign_of(found)["unreadable"]) == 1
+    assert campaign_of(found)["broken"] == []
 
 
 def test_a_line_every_now_and_then_is_all_that_stderr_gets(vmfuzz: Vmfuzz, tmp_path: Path) -> None:

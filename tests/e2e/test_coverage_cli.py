@@ -50,6 +50,38 @@ def test_traces_and_vectors_are_found_in_folders(vmfuzz: Vmfuzz, trace: Path) ->
     assert document["summary"]["outcomes"]["reached"] > 50
 
 
+def test_a_campaign_s_own_files_are_no_vectors(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
+    plan = ("--steps", 20_000, "--fault", "segment-clone-misses-last", "--out", "f")
+    assert vmfuzz("fuzz", *plan, "--workers", 1).returncode == 1
+    (tmp_path / "f" / "exhaustive-0a1b2c3d.jsonl").write_text("{}\n")
+
+    covered = vmfuzz("coverage", "f", "--json")
+    compared = vmfuzz("conformance", "f")
+    named = vmfuzz("conformance", "f/events.jsonl")
+    shutil.copy(VECTORS, tmp_path / "f" / "more.jsonl.gz")
+    among = vmfuzz("conformance", "f", "--json")
+
+    assert covered.returncode == 0, covered.stderr
+    assert json.loads(covered.stdout)["traces"] >= 2
+    missing = "vmfuzz: no *.jsonl or *.jsonl.gz file in f\n"
+    assert (compared.returncode, compared.stderr) == (5, missing)
+    assert (named.returncode, named.stderr) == (2, "vmfuzz: f/events.jsonl:1: 'id' is missing\n")
+    assert [file["path"] for file in json.loads(among.stdout)["files"]] == ["f/more.jsonl.gz"]
+
+
+def test_a_log_that_is_no_campaign_s_is_a_vector_file(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
+    shutil.copy(VECTORS, tmp_path / "kept.jsonl.gz")
+    (tmp_path / "events.jsonl").write_text("{}\n")
+    (tmp_path / "empty").mkdir()
+
+    done = vmfuzz("conformance", "kept.jsonl.gz", "empty")
+    refused = vmfuzz("conformance", ".")
+
+    assert done.returncode == 0
+    assert done.stderr == "vmfuzz: no *.jsonl or *.jsonl.gz file in empty\n"
+    assert refused.stderr == "vmfuzz: events.jsonl:1: 'id' is missing\n"
+
+
 def test_every_witness_together_leaves_no_gap_but_one_clause(
     vmfuzz: Vmfuzz, tmp_path: Path
 ) -> None:
@@ -116,7 +148,6 @@ def test_the_lines_of_the_model_are_measured(vmfuzz: Vmfuzz, trace: Path, tmp_pa
     ("arguments", "message"),
     [
         (["nowhere"], "nowhere: cannot read: No such file"),
-        (["."], "no *.trace or *.jsonl file in this folder"),
         (["clone.trace", "--require-goals", "stale-usd"], "did you mean 'stale-used'?"),
         (["bad.trace"], "bad.trace:3:1: "),
         (["bad.trace", "--code"], "bad.trace:3:1: "),

@@ -20,6 +20,16 @@ def path_of(*folders: Path) -> str:
     return os.pathsep.join([*map(str, folders), os.environ.get("PYTHONPATH", "")])
 
 
+def with_clause(site: Path, holds: str) -> Path:
+    """Install the example with another condition of its clause."""
+    module = install(site) / "acme_vm.py"
+    text = module.read_text()
+    condition = "case.head.list_id < case.state.machine.next_list_id"
+    assert text.count(condition) == 1
+    module.write_text(text.replace(condition, holds))
+    return site
+
+
 @pytest.fixture
 def acme(tmp_path: Path) -> str:
     return path_of(install(tmp_path / "site"))
@@ -105,6 +115,35 @@ def test_a_broken_entry_point_is_named_with_its_distribution(
     assert expected in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("clause", "problem"),
+    [
+        (
+            "acme.list-ids-move",
+            f"no clause is called 'acme.list-ids-move' (did you mean '{CLAUSE}'?)",
+        ),
+        ("ACCT.3x", "no clause is called 'ACCT.3x' (did you mean 'ACCT.3"),
+        ("VIEW.O6", ""),  # of the oracle: about events
+        ("OUT.list_push_back", ""),
+        ("", ""),
+    ],
+)
+def test_a_fault_names_a_clause_that_exists(
+    vmfuzz: Vmfuzz, tmp_path: Path, clause: str, problem: str
+) -> None:
+    site = install(tmp_path / "site")
+    module = site / "acme_vm.py"
+    text = module.read_text()
+    assert text.count(f'clause="{CLAUSE}"') == 1
+    module.write_text(text.replace(f'clause="{CLAUSE}"', f'clause="{clause}"'))
+
+    done = vmfuzz("model", "quirks", PYTHONPATH=path_of(site))
+
+    assert done.returncode == (2 if problem else 0)
+    where = f"extension 'acme' of acme-vm 1.0 (vmfuzz.faults): fault {FAULT}: "
+    assert (f"{where}{problem}" in done.stderr) == bool(problem)
+
+
 @pytest.mark.slow
 def test_doctor_goes_on_and_fails(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
     site = install(tmp_path / "site", clauses="acme = acme_wm:CLAUSES")
@@ -116,6 +155,51 @@ def test_doctor_goes_on_and_fails(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
     assert looks["vmfuzz.clauses acme"]["state"] == "FAIL"
     assert "acme-vm 1.0: cannot load acme_wm:CLAUSES" in looks["vmfuzz.clauses acme"]["detail"]
     assert looks["oracle"]["state"] == "ok"
+    engines = [look for name, look in looks.items() if name.startswith("engine ")]
+    assert {(look["state"], look["detail"]) for look in engines} == {
+        ("skipped", "not tried: see above")
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("holds", "said"),
+    [
+        ("case.head.no_such_thing", f"clause {CLAUSE}: AttributeError: "),
+        ("case.head.list_id < 0", f"clean model: {CLAUSE}/list_"),
+    ],
+    ids=["raises", "false"],
+)
+def test_doctor_says_which_clause_does_not_fit(
+    vmfuzz: Vmfuzz, tmp_path: Path, holds: str, said: str
+) -> None:
+    done = vmfuzz("doctor", "--json", PYTHONPATH=path_of(with_clause(tmp_path / "site", holds)))
+
+    looks = {look["name"]: look for look in json.loads(done.stdout)["checks"]}
+    assert done.returncode == 3
+    assert looks["vmfuzz.clauses acme"]["state"] == "ok"
+    assert looks["engine hypothesis"]["state"] == "FAIL"
+    assert said in looks["engine hypothesis"]["detail"]
+    assert looks["temporary folder"]["state"] == "ok"  # the table is whole
+
+
+def test_a_clause_that_raises_is_named_with_step_and_trace(vmfuzz: Vmfuzz, tmp_path: Path) -> None:
+    site = with_clause(tmp_path / "site", "case.head.no_such_thing")
+    trace = EXAMPLE / "traces" / "two-lists.trace"
+    lines = trace.read_text().splitlines()
+    steps = [line for line in lines if line[:1] not in {"#", ""} and "(" in line]
+    first = next(at for at, line in enumerate(steps) if "list_push_" in line)
+    op = steps[first].rpartition("= ")[2].partition("(")[0]
+
+    done = vmfuzz("replay", trace, PYTHONPATH=path_of(site))
+    fuzzed = vmfuzz("fuzz", "--steps", 100_000, "--workers", 1, PYTHONPATH=path_of(site))
+
+    assert done.returncode == 3
+    assert f"clause {CLAUSE}: AttributeError: " in done.stderr
+    assert f", at step {first} ({op}) of {trace}\n" in done.stderr
+    assert fuzzed.returncode == 3
+    assert f"clause {CLAUSE}: AttributeError: " in fuzzed.stderr
+    assert ", at step " in fuzzed.stderr
 
 
 def test_two_packages_cannot_offer_the_same_ids(vmfuzz: Vmfuzz, tmp_path: Path) -> None:

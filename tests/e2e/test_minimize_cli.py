@@ -146,7 +146,7 @@ def test_a_trace_that_does_not_fail_is_nothing_to_do(capsys: Captured) -> None:
     ("text", "arguments", "message"),
     [
         (None, ["nowhere.trace"], "nowhere.trace: cannot read: No such file"),
-        (None, ["."], ".: cannot read: Is a directory"),
+        (None, ["."], ".: is a folder; "),
         (None, [], "Missing argument 'PATH'"),
         (None, ["fails.trace", "--fault", "nope"], "--fault: unknown fault 'nope'"),
         (None, ["fails.trace", "--bogus"], "--bogus"),

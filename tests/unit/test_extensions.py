@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from vmfuzz.extensions import is_of_extension
+from vmfuzz.located import described, in_trace
 from vmfuzz.oracle import Session
 from vmfuzz.runner import run
 from vmfuzz.trace_text import format_trace, parse
+from vmstore.clauses.check import CLAUSES
 from vmstore.clauses.own import OWN_CLAUSES, ClauseError
 from vmstore.extensions import (
     Clause,
@@ -121,6 +124,42 @@ def test_a_clause_that_raises_is_its_authors_mistake() -> None:
         run(parse(frames()))
 
 
+def test_the_step_that_raises_counts_op_lines() -> None:
+    """The second op line is skipped, and counts."""
+    looks: list[int] = []
+
+    def third(case: Any) -> bool:
+        looks.append(case.slot.index)
+        return bool(case.no_such_thing) if len(looks) == 2 else True
+
+    register_clauses("acme", [clause(holds=third)])
+    text = "#vmfuzz-trace 1\nworld frames=4\nf0 = frame_from_unused(paddr=0x1000)\n"
+    text += "f1 = frame_clone(frame=f7)\nf2 = frame_clone(frame=f0)\n"
+
+    with pytest.raises(ClauseError) as raised, in_trace("a.trace"):
+        run(parse(text))
+
+    assert described(raised.value).endswith("'no_such_thing', at step 2 (frame_clone) of a.trace")
+    assert is_of_extension(raised.value)
+
+
+def test_a_clause_of_the_model_that_raises_is_named_and_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the fused decision finds something, the clauses are asked one by one."""
+    (asked,) = [clause for clause in CLAUSES if clause.id == "ACCT.3c"]
+    raising = replace(asked, holds=lambda case: case.no_such_thing)
+    monkeypatch.setattr("vmstore.clauses.check.CLAUSES", (raising,))
+    text = "#vmfuzz-trace 1\nworld\nfault segment-clone-misses-last\n"
+    text += "s0 = segment_from_unused(start=0x0, end=0x2000)\ns1 = segment_clone(segment=s0)\n"
+
+    with pytest.raises(ClauseError, match=r"clause ACCT\.3c: AttributeError: ") as raised:
+        run(parse(text))
+
+    assert described(raised.value).endswith(", at step 1 (segment_clone)")
+    assert not is_of_extension(raised.value)
+
+
 def test_a_fault_acts_where_it_is_planted_and_nowhere_else() -> None:
     def panic(_machine: Any, _op: Any, _do: Any) -> Any:
         return Panic("segment-empty")
@@ -172,8 +211,10 @@ def test_a_fault_that_nobody_offers_is_named() -> None:
     with pytest.raises(UnknownFault, match="belong to an extension, and none that is installed"):
         Faults.of(["acme.gone"])
     register_faults("acme", [fault()])
-    with pytest.raises(UnknownFault, match=r"did you mean 'acme\.quiet'"):
+    with pytest.raises(UnknownFault, match=r"an extension \(did you mean 'acme\.quiet'"):
         Faults.of(["acme.quit"])
+    with pytest.raises(UnknownFault, match=r"an extension, and none that is installed has it$"):
+        Faults.of(["into.raw-drops"])  # near to one of the model's
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,12 @@ def test_an_unreadable_file_is_named(tmp_path: Path, content: bytes | None, mess
 
 
 def test_a_folder_is_no_trace(tmp_path: Path) -> None:
-    with pytest.raises(VmfuzzError, match="Is a directory"):
+    with pytest.raises(VmfuzzError, match=r"is a folder; it has no \*\.trace file"):
+        load(tmp_path)
+    inside = tmp_path / "below" / "a.trace"
+    inside.parent.mkdir()
+    inside.touch()
+    with pytest.raises(VmfuzzError, match=f"is a folder; name one trace, such as {inside}"):
         load(tmp_path)
 
 

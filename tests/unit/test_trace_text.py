@@ -188,6 +188,10 @@ def test_recorded_ok_without_value_is_the_shared_constant_by_value() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            "\ufeff#vmfuzz-trace 1\nworld\n",
+            "t:1:1: begins with a byte order mark; save it as UTF-8",
+        ),
         ("", "t:1:1: not a trace: the first line must be '#vmfuzz-trace 1', got ''"),
         ("#vmfuzz-trace 2\n", "t:1:15: trace format '2' is not supported; this vmfuzz reads"),
         ("#vmfuzz-trace", "t:1:14: trace format '' is not supported"),

@@ -3,9 +3,11 @@
 The campaign is a process of its own; what it did is read from its event log.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -67,28 +69,38 @@ class Measured:
         return self.took - self.asked <= max(seconds, share * self.asked)
 
 
-def measure(seconds: float, workers: int, seed: int, out: Path) -> Measured:
+def measure(
+    seconds: float, workers: int, seed: int, out: Path, *, is_kept: bool = True
+) -> Measured:
     """Run a campaign in the folder `out`, then its report. Their own lines go to stderr.
 
+    Unless the folder `is_kept`, without those that send the reader there.
     Errors: HarnessError when it does not end, VmfuzzError when it fails.
     """
     started = monotonic()
+    hidden = None if is_kept else str(out)
     _run(
         "fuzz", "--time", f"{seconds:g}s", "--seed", str(seed), "--workers", str(workers),
-        "--stop-on", "never", "--out", str(out), limit=seconds * 1.5 + _GRACE,
+        "--stop-on", "never", "--out", str(out), limit=seconds * 1.5 + _GRACE, hidden=hidden,
     )  # fmt: skip
-    _run("report", str(out), limit=_GRACE)
+    _run("report", str(out), limit=_GRACE, hidden=None if is_kept else "")  # "": every line
     return judged(seconds, monotonic() - started, read_log(out / EVENTS).events)
 
 
-def _run(name: str, *arguments: str, limit: float) -> None:
+def _run(name: str, *arguments: str, limit: float, hidden: str | None) -> None:
+    """Run a command; lines of its result that name `hidden` are not shown."""
     command = [sys.executable, "-m", "vmfuzz", name, *arguments]
+    stdout = _STDERR if hidden is None else subprocess.PIPE
     try:
-        code = subprocess.run(command, stdout=_STDERR, timeout=limit, check=False).returncode
+        done = subprocess.run(command, stdout=stdout, timeout=limit, check=False)
     except subprocess.TimeoutExpired:
         raise HarnessError(f"vmfuzz {name} was still running after {limit:g} s") from None
-    if code != 0:
-        raise VmfuzzError(f"no figures: vmfuzz {name} ended with exit code {code}")
+    if hidden is not None:
+        lines = done.stdout.splitlines(keepends=True)
+        with suppress(OSError):  # a remark that nobody can read
+            os.write(_STDERR, b"".join(line for line in lines if os.fsencode(hidden) not in line))
+    if done.returncode != 0:
+        raise VmfuzzError(f"no figures: vmfuzz {name} ended with exit code {done.returncode}")
 
 
 def judged(asked: float, took: float, events: Sequence[Event]) -> Measured:

@@ -8,7 +8,8 @@ from vmfuzz.campaigns.heartbeat import Heartbeat
 from vmfuzz.campaigns.messages import encode_found
 from vmfuzz.campaigns.news import NewsMap
 from vmfuzz.engines.interface import Found, Plan
-from vmfuzz.errors import VmfuzzError
+from vmfuzz.errors import VmfuzzError, shown
+from vmfuzz.located import in_trace
 from vmfuzz.oracle import Session
 from vmfuzz.runner import Run, as_expected, run
 from vmfuzz.trace import Trace
@@ -45,7 +46,8 @@ def check_paths(
 def _checked(plan: Plan, path: Path) -> dict[str, Any]:
     try:
         trace = load(path)
-        features, result = features_of(trace, plan)
+        with in_trace(shown(path)):
+            features, result = features_of(trace, plan)
     except VmfuzzError as error:
         return {"text": str(error)[:2000], "expected": False}
     values: dict[str, Any] = {"news": features, "steps": result.executed}

@@ -40,7 +40,7 @@ class Desk:
     """Judges findings one by one. `known` says which of them somebody has looked at already.
 
     `flaky` and `held` are findings that do not count as reproduced; `broken` has the stored traces
-    that did not end as they say, and why.
+    that did not end as they say, and why, `unreadable` those that cannot be run, and where.
     """
 
     campaign: Campaign
@@ -53,6 +53,7 @@ class Desk:
     flaky: list[Held] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
 
     def take(self, found: Found) -> None:
         """Let a finding wait for its turn; another one of a signature is only counted."""

@@ -88,12 +88,14 @@ class Tally(Event):
 class Replayed(Event):
     """Traces that must end as they say were run. `broken` has those that did not, and why.
 
-    `passes` counts the others; of both, the first thousand are named.
+    `unreadable` has those that are no traces, and where; `passes` counts the others. Of each kind
+    the first thousand are named.
     """
 
     passes: int
     passed: tuple[str, ...] = ()
     broken: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

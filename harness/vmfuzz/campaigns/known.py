@@ -62,8 +62,10 @@ def read_known(path: Path, today: str) -> Known:
         if len(data) > MAX_BYTES:
             raise VmfuzzError(f"{name}: larger than {MAX_BYTES >> 20} MiB")
         document = tomllib.loads(data.decode("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise VmfuzzError(f"{name}: cannot read: {error}") from None
+    except UnicodeDecodeError as error:
+        raise VmfuzzError(f"{name}: is no text (byte {error.start})") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise VmfuzzError(f"{name}: no TOML: {shown(error)}") from None
     for key in document:

@@ -91,10 +91,12 @@ class Recorder:
         """Note what happened to a worker."""
         self._add(Worker(self.t, self.run, number, what, reason, path))
 
-    def replayed(self, passed: list[str], broken: dict[str, str]) -> None:
+    def replayed(
+        self, passed: list[str], broken: dict[str, str], unreadable: dict[str, str]
+    ) -> None:
         """Note which traces ended as they say, and what became of the others."""
-        named = dict(islice(broken.items(), _MANY))
-        self._add(Replayed(self.t, self.run, len(passed), tuple(passed[:_MANY]), named))
+        others = [dict(islice(names.items(), _MANY)) for names in (broken, unreadable)]
+        self._add(Replayed(self.t, self.run, len(passed), tuple(passed[:_MANY]), *others))
 
     def finding(self, described: Callable[[float, int], FindingSeen]) -> None:
         """Note a signature that is met for the first time in this run."""

@@ -59,7 +59,8 @@ class StoredTraces:
         if not check([*paths, *found, *stored], seconds):
             self._replayed = set()  # nothing can be said about what was not run
         self._resolve()
-        self.desk.recorder.replayed(sorted(self._passed), self.desk.broken)
+        desk = self.desk
+        desk.recorder.replayed(sorted(self._passed), desk.broken, desk.unreadable)
         return f"{len(paths)} kept, {len(found)} of findings, {len(stored)} of the corpus"
 
     def distill(self, check: Check, seconds: float | None) -> str:
@@ -99,9 +100,11 @@ class StoredTraces:
                 self.desk.take(found)
         elif message.is_expected:
             self._passed.append(shown(path))
+        elif message.text:
+            where = shown(path)
+            self.desk.unreadable[where] = message.text.removeprefix(where).lstrip(": ")
         else:
-            why = message.text.removeprefix(f"{path}: ")
-            self.desk.broken[shown(path)] = why or "does not end as it says"
+            self.desk.broken[shown(path)] = "does not end as it says"
 
     def _resolve(self) -> None:
         """Keep the shortest trace of each finding that is gone, as one that must run clean."""

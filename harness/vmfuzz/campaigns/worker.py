@@ -28,6 +28,7 @@ from vmfuzz.campaigns.shard import ShardEngine
 from vmfuzz.engines.interface import Engine, Found, Progress
 from vmfuzz.engines.registry import engine
 from vmfuzz.extensions import load_extensions
+from vmfuzz.located import described
 
 REPORTS: Final = 3  # findings of one signature that are sent; the rest are the same again
 _EVERY: Final = 0.5  # seconds between two reports
@@ -135,7 +136,7 @@ def main() -> None:
         reporter.say("memory")
     except Exception as error:  # a defect of ours: the driver keeps the trace
         code = _FAILED
-        reporter.say("failed", text=f"{type(error).__name__}: {error}"[:2000])
+        reporter.say("failed", text=f"{type(error).__name__}: {described(error)}"[:2000])
     os._exit(code)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from vmfuzz.cli import streams
 from vmfuzz.cli.exits import Exit
-from vmfuzz.errors import HarnessError, VmfuzzError, shown
+from vmfuzz.errors import HarnessError, NothingToDo, VmfuzzError, shown
 
 if TYPE_CHECKING:
     from click import ClickException
@@ -31,6 +31,8 @@ def _guarded(argv: list[str] | None) -> int:
     try:
         code = _run(argv)
         streams.flush()
+    except NothingToDo as error:
+        return _say(str(error), Exit.NOTHING)
     except VmfuzzError as error:
         return _say(str(error), Exit.USAGE)
     except KeyboardInterrupt:
@@ -74,6 +76,7 @@ def _say(text: str, code: Exit) -> int:
 
 def _crash(error: Exception) -> int:
     from vmfuzz.extensions import is_of_extension
+    from vmfuzz.located import described
 
     if isinstance(error, OSError) and error.strerror:
         with suppress(OSError):  # what is left to write would fail once more at exit
@@ -85,5 +88,7 @@ def _crash(error: Exception) -> int:
         traceback.print_exception(error)
     name = "" if isinstance(error, HarnessError) else f"{type(error).__name__}: "
     whose = "an extension" if is_of_extension(error) else "vmfuzz"
-    text = f"internal error: {name}{error}\n  this is a defect of {whose}, not a finding;"
+    text = (
+        f"internal error: {name}{described(error)}\n  this is a defect of {whose}, not a finding;"
+    )
     return _say(f"{text} VMFUZZ_DEBUG=1 shows where", Exit.HARNESS)

@@ -31,7 +31,8 @@ def campaign(limit: float, workers: int, seed: int, out: Path | None, as_json: b
     from vmfuzz.bench.machine import about_machine
 
     with TemporaryDirectory(prefix="vmfuzz-bench-") as scratch:
-        found = measure(limit, workers, seed, out or Path(scratch) / "campaign")
+        folder = out or Path(scratch) / "campaign"
+        found = measure(limit, workers, seed, folder, is_kept=out is not None)
     if as_json:
         print_json({**asdict(found), "is_in_time": found.is_in_time, "machine": about_machine()})
     else:

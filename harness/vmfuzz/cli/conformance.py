@@ -13,8 +13,9 @@ from vmfuzz.cli.grids import PlainTable
 from vmfuzz.cli.live import live_system, sut_options
 from vmfuzz.cli.options import FilePath
 from vmfuzz.cli.output import print_json, result_console
+from vmfuzz.cli.searched import searched
 from vmfuzz.cli.streams import note
-from vmfuzz.conformance import Check, FileReport, check_file, vector_files
+from vmfuzz.conformance import SUFFIXES, Check, FileReport, check_file
 from vmfuzz.errors import VmfuzzError, shown
 
 if TYPE_CHECKING:
@@ -38,11 +39,12 @@ def command(paths: tuple[Path, ...], sut: str | None, sut_seconds: float, as_jso
     vmfuzz conformance vectors/frames.jsonl.gz
     vmfuzz conformance vectors --sut ./my-agent
     """
+    files = searched(paths, SUFFIXES)
     reports: list[FileReport] = []
     try:
         with live_system(sut, sut_seconds) as live:
             check = _live_check(live) if live is not None else None
-            reports.extend(check_file(path, check) for path in vector_files(paths))
+            reports.extend(check_file(path, check) for path in files)
     except VmfuzzError:
         if reports and not as_json:  # hours may have gone into the files before this one
             _show(reports, is_live=sut is not None)

@@ -10,9 +10,11 @@ from vmfuzz.amounts import counted
 from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.options import FilePath
 from vmfuzz.cli.output import print_json
+from vmfuzz.cli.searched import TRACE, searched
 from vmfuzz.cli.streams import note, write
 from vmfuzz.code_coverage import measure
-from vmfuzz.coverage_run import cover, coverage_files
+from vmfuzz.conformance import SUFFIXES
+from vmfuzz.coverage_run import cover
 from vmfuzz.errors import VmfuzzError, closest, shown
 from vmfuzz.report.coverage_document import as_document
 from vmfuzz.report.coverage_page import coverage_page
@@ -58,7 +60,7 @@ def command(
     vmfuzz coverage findings --require-goals stale-used,slice-over-mapping
     """
     wanted = required_goals(required)
-    files = coverage_files(paths)
+    files = searched(paths, (TRACE, *SUFFIXES))
     document = _measured(files, with_code=code)
     if page is not None:
         write_atomically(page, coverage_page(document))

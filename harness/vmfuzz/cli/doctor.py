@@ -18,19 +18,21 @@ from vmfuzz.cli.output import print_json, result_console
 from vmfuzz.engines.interface import Plan, Progress
 from vmfuzz.engines.registry import engine, installed_engines
 from vmfuzz.engines.swarm_engine import SwarmEngine
-from vmfuzz.errors import HarnessError, VmfuzzError
-from vmfuzz.extensions import extensions
+from vmfuzz.errors import HarnessError, VmfuzzError, shown
+from vmfuzz.extensions import extensions, is_of_extension
+from vmfuzz.located import described
 from vmstore.sources import VARIABLE, is_compiled
 
 _PLANTED = "segment-clone-misses-last"
 _FEW = 500
+_SHOWN = 3  # signatures in a row of the table
 _NEEDED = ("hypothesis", "rich", "rich-click", "pytest", "coverage")
 _OPTIONAL = {"atheris": "atheris", "ray": "cluster"}  # and the extra that has it
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One thing that was looked at. `state` is ok, missing (optional) or FAIL."""
+    """One thing that was looked at. `state` is ok, missing (optional), skipped or FAIL."""
 
     name: str
     state: str
@@ -111,9 +113,12 @@ def _extensions() -> list[Look]:
 
 def _oracle() -> Look:
     """The clean model stays clean, and a planted bug is found."""
-    clean = list(SwarmEngine().run(Plan(steps=2_000), Progress(), lambda: None))
     plan = Plan(steps=20_000, faults=(_PLANTED,))
-    planted = next(iter(SwarmEngine().run(plan, Progress(), lambda: None)), None)
+    try:
+        clean = list(SwarmEngine().run(Plan(steps=2_000), Progress(), lambda: None))
+        planted = next(iter(SwarmEngine().run(plan, Progress(), lambda: None)), None)
+    except Exception as error:  # a clause of an extension may do anything; the table goes on
+        return Look("oracle", "FAIL", _failure(error))
     if clean:
         return Look("oracle", "FAIL", f"clean model: {clean[0].finding.signature}")
     if planted is None:
@@ -122,20 +127,30 @@ def _oracle() -> Look:
 
 
 def _engines() -> list[Look]:
-    """Each installed engine runs a few steps."""
+    """Each installed engine runs a few steps; some cannot where an extension does not load."""
     looked_at = []
+    is_broken = any(found.problem for found in extensions())
     for name in installed_engines():
+        if is_broken:
+            looked_at.append(Look(f"engine {name}", "skipped", "not tried: see above"))
+            continue
         progress = Progress()
         try:
             found = list(engine(name).run(Plan(steps=_FEW), progress, lambda: None))
-        except (HarnessError, VmfuzzError) as error:
-            looked_at.append(Look(f"engine {name}", "FAIL", str(error)))
+        except Exception as error:
+            looked_at.append(Look(f"engine {name}", "FAIL", _failure(error)))
             continue
-        amounts = f"{counted(progress.steps, 'step')}, {counted(len(found), 'finding')}"
-        ran = f"{amounts} on the clean model"
+        signatures = sorted({one.finding.signature for one in found})
+        clean = f"clean model: {', '.join(signatures[:_SHOWN])}" if found else "clean model clean"
+        ran = f"{counted(progress.steps, 'step')}, {clean}"
         fit = progress.steps >= _FEW and not found
         looked_at.append(Look(f"engine {name}", "ok" if fit else "FAIL", ran))
     return looked_at
+
+
+def _failure(error: Exception) -> str:
+    is_ours = isinstance(error, HarnessError | VmfuzzError) or is_of_extension(error)
+    return shown(described(error) if is_ours else f"{type(error).__name__}: {described(error)}")
 
 
 def _folder() -> Look:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from vmfuzz.cli.options import Duration, world_from
-from vmfuzz.sut.limits import SECONDS
+from vmfuzz.sut.limits import LEAST, SECONDS, START
 from vmstore.world import World
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def sut_options(command: Callable[..., Any]) -> Callable[..., Any]:
         type=Duration(),
         default=f"{SECONDS:g}s",
         show_default=True,
-        help="How long the live system may take for one answer.",
+        help="How long the live system may take for one answer."
+        f" Its start may take {START:g} times that, and {LEAST:g}s in any case.",
     )
     sut = click.option(
         "--sut",

@@ -226,6 +226,8 @@ def exit_code(night: Night, fail_on: FailOn) -> Exit:
         return Exit.HARNESS
     if failing(night, fail_on):
         return Exit.FINDING
+    if night.desk.unreadable:
+        return Exit.USAGE
     return Exit.INCONCLUSIVE if document(night)["flaky"] or night.partial else Exit.CLEAN
 
 
@@ -250,7 +252,21 @@ def document(night: Night) -> dict[str, Any]:
         "flaky": sorted({held.signature for held in flaky}),
         "held": [str(held.path) for held in desk.held if held.path is not None],
         "broken": [f"{name}: {why}" for name, why in desk.broken.items()],
+        "unreadable": [_placed(name, why) for name, why in desk.unreadable.items()],
     }
+
+
+def _placed(name: str, why: str) -> str:
+    """Return where a file is wrong, as an editor can go there, and why."""
+    return f"{name}:{'' if why[:1].isdigit() else ' '}{why}"
+
+
+def _error(night: Night) -> str:
+    """Return what made the campaign an error of its user."""
+    unread = len(night.desk.unreadable)
+    if not unread:
+        return "ended by an error"
+    return f"not all was replayed: {unread:,} {'trace' if unread == 1 else 'traces'} cannot be read"
 
 
 def last_lines(night: Night, code: Exit) -> list[str]:
@@ -262,7 +278,7 @@ def last_lines(night: Night, code: Exit) -> list[str]:
     words = {
         Exit.CLEAN: "clean: nothing new" if summary["known"] else "clean: nothing found",
         Exit.FINDING: "FOUND",
-        Exit.USAGE: "ended by an error",
+        Exit.USAGE: _error(night),
         Exit.HARNESS: "ended by an internal error",
         Exit.INCONCLUSIVE: "inconclusive",
         Exit.INTERRUPTED: "interrupted",
@@ -273,6 +289,7 @@ def last_lines(night: Night, code: Exit) -> list[str]:
     lines += [f"resolved: {name}" for name in summary["resolved"]]
     lines += [f"known: {name}: {why}" for name, why in sorted(desk.reasons.items())]
     lines += [f"broken: {shown(text)}" for text in summary["broken"][:10]]
+    lines += [f"unreadable: {shown(text)}" for text in summary["unreadable"][:10]]
     lines += [f"kept: {shown(path)}" for path in summary["held"][:10]]
     problems = [s.problem for s in desk.campaign.findings.values() if s.problem]
     lines += [f"NOT STORED: {problem}" for problem in problems[:1]]

@@ -11,8 +11,9 @@ from vmfuzz.cli.exits import Exit
 from vmfuzz.cli.live import live_system, sut_options
 from vmfuzz.cli.options import FilePath, check_faults, fault_option
 from vmfuzz.cli.output import print_json, result_console
+from vmfuzz.cli.searched import TRACE, searched
 from vmfuzz.errors import VmfuzzError, shown
-from vmfuzz.input_file import files_below
+from vmfuzz.located import in_trace
 from vmfuzz.report.block import finding_block
 from vmfuzz.report.mismatch import mismatch, skipped_lines
 from vmfuzz.runner import Run, as_expected, run
@@ -72,9 +73,7 @@ def command(
     vmfuzz replay findings --sut ./my-agent
     """
     check_faults(faults)
-    files = [file for path in paths for file in files_below(path, (".trace",))]
-    if not files:
-        raise click.UsageError(f"no *.trace file in {', '.join(map(shown, paths))}")
+    files = searched(paths, (TRACE,))
     verdicts: dict[str, int] = {}
     documents: list[dict[str, object]] = []
     console = result_console()
@@ -110,11 +109,12 @@ class _How:
 def _replay(path: Path, how: _How, live: "LiveSystem | None") -> Replayed:
     try:
         trace = load(path)
-        if live is not None:
-            trace = live.adopt(trace)
-            result = live.run(trace)
-        else:
-            result = run(trace, faults=how.faults, full=how.full, strict=how.strict)
+        with in_trace(shown(path)):
+            if live is not None:
+                trace = live.adopt(trace)
+                result = live.run(trace)
+            else:
+                result = run(trace, faults=how.faults, full=how.full, strict=how.strict)
     except VmfuzzError as error:
         return _error(path, str(error))
     verdict = "ok" if as_expected(trace, result) else "FAIL"

@@ -135,7 +135,9 @@ def _tool_table(config: str | None) -> tuple[dict[str, Any], str]:
         raise VmfuzzError(f"{shown(path)}: larger than {_MAX_BYTES >> 20} MiB")
     try:
         document = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        raise VmfuzzError(f"{shown(path)}: is no text (byte {error.start})") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise VmfuzzError(f"{shown(path)}: no TOML: {shown(error)}") from None
     tool = document.get("tool", {})
     table = tool.get("vmfuzz", {}) if isinstance(tool, dict) else {}

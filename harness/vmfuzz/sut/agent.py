@@ -9,11 +9,10 @@ from vmfuzz.errors import VmfuzzError, shown
 from vmfuzz.sut.answers import Ready, read_answer, read_answers, read_object, read_ready
 from vmfuzz.sut.channel import Channel
 from vmfuzz.sut.failure import AgentFailure
+from vmfuzz.sut.limits import LEAST, START
 from vmfuzz.sut.wire import RESET
 
 _NOISE: Final = 10_000  # lines before the first ready: a kernel says a lot while it boots
-_START: Final = 2.0  # a start may take this many answers' time, and at least _LEAST
-_LEAST: Final = 10.0
 _LAST: Final = frozenset({"panic", "abort"})  # after these an agent may end
 
 Json = Any  # what json.loads returns
@@ -153,7 +152,7 @@ class Agent:
     def _start(self) -> None:
         self.channel = Channel(self.command)
         self.starts += 1
-        limit = max(_LEAST, _START * self.seconds)
+        limit = max(LEAST, START * self.seconds)
         deadline = monotonic() + limit
         self.channel.awaited = _NOISE
         line = b""
@@ -171,7 +170,7 @@ class Agent:
     def _take_ready(self) -> None:
         """Take the answer to a reset; an agent that refuses is started anew for every trace."""
         assert self.channel is not None
-        line = self.channel.take(max(_LEAST, _START * self.seconds))
+        line = self.channel.take(max(LEAST, START * self.seconds))
         if b'"refused"' in line and "refused" in (read_object(line).get("out") or {}):
             self.can_reset = False
             self.close()

@@ -64,6 +64,14 @@ _SCOPED: Final[dict[Scope, tuple[Clause, ...]]] = {
 }  # fmt: skip
 
 
+class ClauseError(Exception):
+    """A clause that raised instead of deciding: the mistake of its author, never a finding."""
+
+    def __init__(self, clause: str, error: Exception) -> None:
+        super().__init__(f"clause {clause}: {type(error).__name__}: {error}")
+        self.clause = clause
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """One false clause: which, and what shows it."""
@@ -165,7 +173,7 @@ def violations(
 ) -> list[Violation]:
     """Return every violation among `subjects`, in report order.
 
-    Expected failures are left out unless `is_strict`.
+    Expected failures are left out unless `is_strict`. Errors: ClauseError.
     """
     by_scope = cases(state, subjects)
     profile = state.world.profile
@@ -179,9 +187,12 @@ def violations(
 
 def _violations(clauses: list[Clause], by_scope: dict[Scope, list[Any]]) -> Iterator[Violation]:
     for clause in clauses:
-        for case in by_scope[clause.scope]:
-            if clause.when(case) and not clause.holds(case):
-                yield Violation(clause.id, clause.text, clause.source, clause.witness(case))
+        try:
+            for case in by_scope[clause.scope]:
+                if clause.when(case) and not clause.holds(case):
+                    yield Violation(clause.id, clause.text, clause.source, clause.witness(case))
+        except Exception as error:
+            raise ClauseError(clause.id, error) from error
 
 
 def is_expected_failure(clause: Clause, state: State, profile: str) -> bool:

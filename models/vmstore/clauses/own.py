@@ -3,18 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from vmstore.clauses.check import Subjects, Violation, cases, is_expected_failure
+from vmstore.clauses.check import ClauseError, Subjects, Violation, cases, is_expected_failure
 from vmstore.clauses.registry import Clause
 from vmstore.step import State
 
+__all__ = ["OWN_CLAUSES", "ClauseError", "applying", "own_nonvacuous", "own_violations"]
+
 OWN_CLAUSES: Final[list[Clause]] = []
-
-
-class ClauseError(Exception):
-    """A clause that raised instead of deciding: the mistake of its author, never a finding."""
-
-    def __init__(self, clause: str, error: Exception) -> None:
-        super().__init__(f"clause {clause}: {type(error).__name__}: {error}")
 
 
 def own_violations(state: State, subjects: Subjects, clauses: Sequence[Clause]) -> list[Violation]:

@@ -17,10 +17,13 @@ class UnknownFault(ValueError):
     def __init__(self, fault: str) -> None:
         known = FAULT_BY_ID.get(fault)
         if known is None:
-            near = get_close_matches(fault[:_LONGEST], [*FAULT_BY_ID, *OWN_FAULTS], n=1)
+            is_own = "." in fault
+            ids = OWN_FAULTS if is_own else (*FAULT_BY_ID, *OWN_FAULTS)
+            near = get_close_matches(fault[:_LONGEST], ids, n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
-            if "." in fault and not near:
-                hint = "; ids with a dot belong to an extension, and none that is installed has it"
+            if is_own:
+                none = "" if near else ", and none that is installed has it"
+                hint = f"; ids with a dot belong to an extension{none}{hint}"
             super().__init__(f"unknown fault {fault[:_LONGEST]!r}{hint}")
         elif known.reason:
             super().__init__(f"fault {fault!r} is catalogued but out of scope: {known.reason}")

@@ -203,11 +203,14 @@ def _replayed(folder: Folder) -> Json:
     """Return what became of the traces that must end as they say, in the last run."""
     last = folder.last(Replayed)
     if last is None:
-        return {"passes": 0, "passed": [], "broken": {}}
+        return {"passes": 0, "passed": [], "broken": {}, "unreadable": {}}
     return {
         "passes": last.passes,
         "passed": [shown(name) for name in last.passed],
-        "broken": {shown(name): shown(why) for name, why in sorted(last.broken.items())},
+        **{
+            kind: {shown(name): shown(why) for name, why in sorted(named.items())}
+            for kind, named in (("broken", last.broken), ("unreadable", last.unreadable))
+        },
     }
 
 

@@ -15,7 +15,8 @@ def junit(document: Json) -> str:
     """Return the document as XML.
 
     A new finding is a failure, a known or flaky one is skipped, a resolved one passes; so does a
-    stage, and a trace that ends as it says. A campaign that ended without a verdict is an error.
+    stage, and a trace that ends as it says. A campaign that ended without a verdict is an
+    error, and so is a trace that cannot be read.
     """
     findings, stages = list(_findings(document)), list(_stages(document))
     suites = [
@@ -77,6 +78,8 @@ def _traces(document: Json) -> Iterator[str]:
         yield _case("vmfuzz.traces", name, "")
     for name, why in replayed["broken"].items():
         yield _case("vmfuzz.traces", name, f'<failure type="broken" message={_attribute(why)}/>')
+    for name, why in replayed["unreadable"].items():
+        yield _case("vmfuzz.traces", name, f'<error type="unreadable" message={_attribute(why)}/>')
 
 
 def _stages(document: Json) -> Iterator[str]:

@@ -200,10 +200,12 @@ def _runs(document: Json) -> Iterator[str]:
 
 
 def _replayed(replayed: Json) -> Iterator[str]:
-    broken = replayed["broken"]
+    unreadable = replayed["unreadable"]
+    broken = {**replayed["broken"], **unreadable}
     if not broken and not replayed["passes"]:
         return
-    words = f"{replayed['passes']:,} end as they say, {len(broken):,} do not"
+    words = f"{replayed['passes']:,} end as they say, {len(replayed['broken']):,} do not"
+    words += f", {len(unreadable):,} cannot be read" if unreadable else ""
     yield f'<details class="fold"{" open" if broken else ""}>'
     yield f"<summary>Traces that were kept: {words}</summary><ul>"
     for name, why in broken.items():

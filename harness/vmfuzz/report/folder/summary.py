@@ -24,7 +24,8 @@ def summary(document: Json, report: str) -> str:
         f"{_plain(verdict['words'])}. {_amounts(document)}".strip(),
         "",
         *_findings(document),
-        *_broken(document["replayed"]["broken"]),
+        *_kept("do not end as they say", document["replayed"]["broken"]),
+        *_kept("cannot be read", document["replayed"]["unreadable"]),
         *_gaps(document),
         *_commands(document, report),
     ]
@@ -62,11 +63,11 @@ def _findings(document: Json) -> Iterator[str]:
         yield f"... and {more:,} more.\n"
 
 
-def _broken(broken: dict[str, str]) -> Iterator[str]:
-    if not broken:
+def _kept(problem: str, traces: dict[str, str]) -> Iterator[str]:
+    if not traces:
         return
-    yield "Kept traces that do not end as they say:\n"
-    for name, why in list(broken.items())[:_GAPS]:
+    yield f"Kept traces that {problem}:\n"
+    for name, why in list(traces.items())[:_GAPS]:
         yield f"* {_code(name)}: {_plain(why)}"
     yield ""
 
