@@ -55,14 +55,17 @@ def _run(argv: list[str] | None) -> int:
         return _say("interrupted", Exit.INTERRUPTED)
     except click.ClickException as error:
         with suppress(OSError):  # stderr is full, or nobody reads it
-            print(_message(error), file=sys.stderr)
+            if sys.stderr.isatty():
+                error.show()  # in colour
+            else:
+                print(_plain(error), file=sys.stderr)
         return int(Exit.USAGE)
     except SystemExit as end:  # 2 without a command, and 1 when the reader of a help has gone
         return int(Exit.USAGE if end.code == Exit.USAGE else Exit.CLEAN)
     return code if isinstance(code, int) else int(Exit.CLEAN)
 
 
-def _message(error: "ClickException") -> str:
+def _plain(error: "ClickException") -> str:
     """Return what click says of a mistake, without the blanks that frame its usage line."""
     text = StringIO()
     error.show(text)
