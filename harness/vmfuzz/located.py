@@ -3,16 +3,13 @@
 It stays the exception that it is; the place is a note of it, which tracebacks show as well.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
-from typing import Any, Final
+from typing import Final
 
 from vmfuzz.errors import VmfuzzError
-from vmfuzz.finding import Finding
 from vmstore.ops import DECLARATIONS, Op
 
-Check = Callable[[Any, Op | None], Finding | None]  # a method of a session
 _AT: Final = "at step "
 _OF: Final = "of "
 
@@ -34,20 +31,6 @@ def in_trace(name: str) -> Iterator[None]:
     except Exception as error:
         error.add_note(f"{_OF}{name}")
         raise
-
-
-def placed(check: Check) -> Check:
-    """Let a method of a session, which counts its `steps`, note where an exception escaped."""
-
-    @wraps(check)
-    def checked(session: Any, op: Op | None) -> Finding | None:
-        try:
-            return check(session, op)
-        except Exception as error:
-            locate(error, session.steps - 1, op)
-            raise
-
-    return checked
 
 
 def described(error: Exception) -> str:

@@ -12,7 +12,7 @@ from vmfuzz.errors import VmfuzzError, closest
 from vmfuzz.event_text import format_events
 from vmfuzz.finding import Finding
 from vmfuzz.handle_fields import ENDS
-from vmfuzz.located import locate, placed
+from vmfuzz.located import locate
 from vmfuzz.recount import recount
 from vmstore.clauses.check import Violation, everything, footprint, violations
 from vmstore.clauses.fused import everything_holds, footprint_holds
@@ -181,7 +181,6 @@ class Session:
             found = self._contract_finding(self.contracts, op, outcome)
         return found
 
-    @placed
     def check_everything(self, op: Op | None) -> Finding | None:
         """Evaluate every clause on the whole state, and recompute the counts it relies on.
 
@@ -190,11 +189,15 @@ class Session:
         if self.is_poked:
             return None
         state, found = self.state, None
-        recount(state)
-        if self.groups and not everything_holds(state):
-            found = self._clause_finding(op, violations(state, everything(state), self.groups))
-        if self.own and found is None:
-            found = self._clause_finding(op, own_violations(state, everything(state), self.own))
+        try:
+            recount(state)
+            if self.groups and not everything_holds(state):
+                found = self._clause_finding(op, violations(state, everything(state), self.groups))
+            if self.own and found is None:
+                found = self._clause_finding(op, own_violations(state, everything(state), self.own))
+        except Exception as error:
+            locate(error, self.steps - 1, op)
+            raise
         return found
 
     def _safety(self, op: Op) -> Finding | None:
