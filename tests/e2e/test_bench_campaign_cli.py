@@ -1,27 +1,19 @@
 """`vmfuzz bench campaign`: what a user and a script get from it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "vmfuzz", "bench", "campaign", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+from bench_process import bench
 
 
 @pytest.mark.long
 @pytest.mark.slow
 def test_a_campaign_is_in_time_and_its_folder_is_kept(tmp_path: Path) -> None:
-    done = bench("--time", "60s", "--workers", "2", "--out", str(tmp_path / "kept"), "--json")
+    done = bench(
+        "campaign", "--time", "60s", "--workers", "2", "--out", "kept", "--json", folder=tmp_path
+    )
     document = json.loads(done.stdout)
 
     assert done.returncode == 0
@@ -32,8 +24,8 @@ def test_a_campaign_is_in_time_and_its_folder_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_short_campaign_is_judged_by_its_time_alone() -> None:
-    done = bench("--time", "1s")
+def test_a_short_campaign_is_judged_by_its_time_alone(tmp_path: Path) -> None:
+    done = bench("campaign", "--time", "1s", folder=tmp_path)
 
     assert done.returncode == 0
     assert "too short to compare its start and its end" in done.stdout
@@ -45,16 +37,16 @@ def test_a_short_campaign_is_judged_by_its_time_alone() -> None:
 
 @pytest.mark.slow
 def test_a_folder_that_is_kept_is_named(tmp_path: Path) -> None:
-    done = bench("--time", "1s", "--out", str(tmp_path / "kept"))
+    done = bench("campaign", "--time", "1s", "--out", "kept", folder=tmp_path)
 
     assert done.returncode == 0
-    assert f"report: {tmp_path / 'kept' / 'report.html'}" in done.stderr
+    assert "report: kept/report.html" in done.stderr
     assert (tmp_path / "kept" / "report.html").is_file()
 
 
 def test_no_figures_of_a_campaign_that_cannot_run(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = bench("--out", str(tmp_path / "file"))
+    done = bench("campaign", "--out", "file", folder=tmp_path)
 
     assert done.returncode == 2
     assert "no figures: vmfuzz fuzz ended with exit code 2" in done.stderr

@@ -1,13 +1,13 @@
 """`vmfuzz bench faults`: what a user and a script get from it."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from bench_process import bench
 from vmfuzz.bench import trial as bench_trial
 from vmfuzz.bench.trial import Moment, Quarry, Trial
 from vmfuzz.cli.bench import command
@@ -18,20 +18,9 @@ ROOT = Path(__file__).parents[2]
 QUICK = "nyx-u8-refcount"
 
 
-def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "vmfuzz", "bench", "faults", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-
-
 def test_a_line_per_trial_and_the_summary_last(tmp_path: Path) -> None:
     arguments = ("--fault", QUICK, "--trials", "2", "--time", "20s", "--json", "--out", "r.jsonl")
-    done = bench(*arguments, folder=tmp_path)
+    done = bench("faults", *arguments, folder=tmp_path)
 
     *lines, last = map(json.loads, done.stdout.splitlines())
 
@@ -42,13 +31,13 @@ def test_a_line_per_trial_and_the_summary_last(tmp_path: Path) -> None:
     ]
     assert last == {"summary": {"faults": 1, "found": 1, "missed": [], "wrong_clause": []}}
     assert [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()] == lines
-    again = bench(*arguments, folder=tmp_path)
+    again = bench("faults", *arguments, folder=tmp_path)
     assert again.stdout == done.stdout
     assert again.stderr == ""
 
 
 def test_the_tables_show_stages_component_and_machine(tmp_path: Path) -> None:
-    done = bench("--fault", QUICK, "--trials", "1", "--time", "20s", folder=tmp_path)
+    done = bench("faults", "--fault", QUICK, "--trials", "1", "--time", "20s", folder=tmp_path)
 
     assert done.returncode == 0
     for word in (QUICK, "reached", "triggered", "reported", "1/1", "frame", "found 1 of 1 bugs"):
@@ -90,7 +79,7 @@ def invoke(*arguments: str) -> Result:
     ],
 )
 def test_a_mistake_is_named(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
-    done = bench(*arguments, folder=tmp_path)
+    done = bench("faults", *arguments, folder=tmp_path)
 
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())
@@ -109,8 +98,8 @@ def test_engines_are_not_compared_without_scipy(monkeypatch: pytest.MonkeyPatch)
 def test_what_is_missed_without_a_conjunct(tmp_path: Path) -> None:
     traces = str(ROOT / "corpora" / "regressions")
     arguments = ("--by-clause", "--fault", "from-raw-counts-again", "--traces", traces)
-    done = bench(*arguments, folder=tmp_path)
-    data = json.loads(bench(*arguments, "--json", folder=tmp_path).stdout)
+    done = bench("faults", *arguments, folder=tmp_path)
+    data = json.loads(bench("faults", *arguments, "--json", folder=tmp_path).stdout)
 
     assert done.returncode == 0
     assert "from-raw-counts-again" in done.stdout

@@ -1,11 +1,11 @@
 """`vmfuzz bench generators`: what a user and a script get from it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from bench_process import bench
 
 pytestmark = pytest.mark.slow  # each test hunts planted bugs
 
@@ -13,22 +13,11 @@ QUICK = "nyx-u8-refcount"
 GENERATORS = ("swarm", "every-op", "no-partners", "wide", "anywhere", "one-world")
 
 
-def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "vmfuzz", "bench", "generators", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-
-
 def test_a_row_per_variant_and_what_a_record_has_is_not_hunted_again(tmp_path: Path) -> None:
     arguments = ("--fault", QUICK, "--time", "20s", "--out", "g.jsonl")
-    done = bench(*arguments, folder=tmp_path)
+    done = bench("generators", *arguments, folder=tmp_path)
     record = (tmp_path / "g.jsonl").read_text()
-    again = bench(*arguments, "--json", folder=tmp_path)
+    again = bench("generators", *arguments, "--json", folder=tmp_path)
 
     *lines, last = map(json.loads, again.stdout.splitlines())
 
@@ -54,7 +43,7 @@ def test_a_row_per_variant_and_what_a_record_has_is_not_hunted_again(tmp_path: P
     ],
 )
 def test_a_mistake_is_named(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
-    done = bench(*arguments, folder=tmp_path)
+    done = bench("generators", *arguments, folder=tmp_path)
 
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())

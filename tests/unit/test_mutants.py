@@ -284,3 +284,8 @@ def test_the_swarm_goes_through_every_variant() -> None:
     assert {world.profile for world in seen} == {"ostd", "vostd", "seed"}
     assert {name for world in seen for name, _ in world.overrides} >= {"map_over", "rollback"}
     assert all(world.settings() == {} for world in seen[::2])
+
+
+def test_a_worker_gets_ready_without_the_layer_that_is_mutated() -> None:
+    code = "from vmfuzz.mutants.child import prepare; prepare()"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
