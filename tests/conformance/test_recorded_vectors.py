@@ -42,8 +42,8 @@ def test_every_field_of_every_recorded_step_agrees(name: str, traces: int, steps
     ("name", "least"),
     [
         ("frames.jsonl.gz", 46_000),
-        ("pagetable.jsonl.gz", 36_145),
-        ("vmspace.jsonl.gz", 48_002),
+        pytest.param("pagetable.jsonl.gz", 36_145, marks=pytest.mark.slow),
+        pytest.param("vmspace.jsonl.gz", 48_002, marks=pytest.mark.slow),
         ("vmspace_rcu.jsonl.gz", 15_829),
         ("hand_spaces.jsonl.gz", 1_099),
         ("io.jsonl.gz", 38_759),

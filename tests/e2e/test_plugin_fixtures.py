@@ -263,7 +263,10 @@ OWN = (
 
 @pytest.mark.parametrize(
     ("added", "bucket"),
-    [(f'faults = ("{FAULT}",)', "ACCT.3c--segment_clone"), (OWN, "ours.once--segment_clone")],
+    [
+        (f'faults = ("{FAULT}",)', "ACCT.3c--segment_clone"),
+        pytest.param(OWN, "ours.once--segment_clone", marks=pytest.mark.slow),
+    ],
     ids=["clause of the model", "clause of the machine"],
 )
 def test_what_a_machine_finds_is_minimized_and_kept(

@@ -21,7 +21,10 @@ def code(page: str) -> str:
     return "\n".join(blocks)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow) if "machine" in page else page for page in PAGES],
+)
 def test_the_code_of_a_page_does_what_it_says(pytester: pytest.Pytester, page: str) -> None:
     pytester.makepyfile(test_page=code(page))
 

@@ -41,6 +41,7 @@ REPAIRS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS.keys())
 def test_a_contract_is_unsatisfiable_iff_a_suspect_says_so(question: Question) -> None:
     answer = ask(question)
@@ -53,6 +54,7 @@ def test_a_contract_is_unsatisfiable_iff_a_suspect_says_so(question: Question) -
         assert answer.conflict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REPAIRS)
 def test_without_the_clause_in_conflict_there_is_a_state(name: str) -> None:
     question = QUESTIONS[name]
