@@ -137,11 +137,11 @@ def test_free_pages_are_free() -> None:
             {"dst": 100, "paddr": 0x1000},
             r"Err\(variant='InUse'.*; free pages are",
         ),
-        ("host_poke_ref_count", {"paddr": 0x1000, "value": 5}, "may not come to Ok"),
+        ("host_poke_ref_count", {"paddr": 0x1000, "value": "5"}, "may not come to Ok"),
     ],
 )
 def test_the_scene_refuses_what_does_not_play(
-    name: str, values: dict[str, int], came_to: str
+    name: str, values: dict[str, object], came_to: str
 ) -> None:
     op = BY_NAME[name].make(values)
 

@@ -143,6 +143,7 @@ def test_the_step_that_raises_counts_op_lines() -> None:
     assert is_of_extension(raised.value)
 
 
+@pytest.mark.pure  # puts another clause in the place of one
 def test_a_clause_of_the_model_that_raises_is_named_and_ours(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
