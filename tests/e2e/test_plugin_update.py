@@ -145,3 +145,10 @@ def test_what_is_recorded_of_a_skipped_step_cannot_be_accepted(pytester: pytest.
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["corpus/it.trace:4: step 1 (segment_clone) was skipped: s7 *"])
     assert path.read_text() == text
+
+
+def test_a_wrong_outcome_before_it_does_not_hide_a_skipped_step() -> None:
+    text = CLEAN.replace("=s0)", "=s0) => err Busy") + "s2 = segment_clone(segment=s7) => ok\n"
+
+    with pytest.raises(TraceFailed, match=r"x\.trace:5: step 2 \(segment_clone\) was skipped"):
+        updated(text, parse(text), Path("x.trace"))

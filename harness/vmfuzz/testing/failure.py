@@ -38,7 +38,7 @@ def failure(
     `path` is the file as readers know it, `lines` where its ops stand. Units: lines from 1.
     """
     finding = result.finding
-    blamed = [finding.step] if finding is not None else result.unrepeated
+    blamed = result.unrepeated or ([finding.step] if finding is not None else [])
     line = lines[blamed[0]] if lines and blamed else 0
     place = f"{shown(path)}:{line}: " if line else f"{shown(path)}: " if path is not None else ""
     parts = [mismatch(trace, result), *skipped_lines(result)]
