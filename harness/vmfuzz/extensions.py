@@ -16,12 +16,6 @@ from vmfuzz.errors import VmfuzzError
 from vmstore.clauses.check import CLAUSES, ClauseError
 from vmstore.extensions import ExtensionError, OwnFault, register_clauses, register_faults
 
-FAULTS: Final = "vmfuzz.faults"
-GROUPS: Final[dict[str, Callable[[str, object], tuple[str, ...]]]] = {
-    "vmfuzz.clauses": register_clauses,
-    FAULTS: register_faults,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Extension:
@@ -65,14 +59,21 @@ def is_of_extension(error: BaseException) -> bool:
     return isinstance(error, ExtensionError)
 
 
-def _check_evidence(values: object) -> None:
-    """Make sure that the clauses which faults name exist. Errors: ExtensionError."""
+def _register_faults(name: str, values: object) -> tuple[str, ...]:
+    """Register faults whose clauses exist, and return their ids. Errors: ExtensionError."""
     for value in values if isinstance(values, tuple | list) else ():
         if isinstance(value, OwnFault) and value.clause:
             try:
                 check_clause(value.clause)
             except VmfuzzError as error:
                 raise ExtensionError(f"fault {value.id[:60]}: {error}") from None
+    return register_faults(name, values)
+
+
+GROUPS: Final[dict[str, Callable[[str, object], tuple[str, ...]]]] = {
+    "vmfuzz.clauses": register_clauses,
+    "vmfuzz.faults": _register_faults,
+}
 
 
 def _sorted(points: Iterable[EntryPoint]) -> list[EntryPoint]:
@@ -84,8 +85,6 @@ def _load(point: EntryPoint) -> Extension:
     distribution = f"{made.name} {made.version}" if made is not None else "an unknown package"
     try:
         values = point.load()
-        if point.group == FAULTS:
-            _check_evidence(values)
         ids = GROUPS[point.group](point.name, values)
     except ExtensionError as error:
         problem = str(error)

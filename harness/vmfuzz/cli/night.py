@@ -11,6 +11,7 @@ from typing import Any
 
 import rich_click as click
 
+from vmfuzz.amounts import counted
 from vmfuzz.campaign import Campaign, StopOn, store_missing
 from vmfuzz.campaigns.descriptions import plan_document, start_event
 from vmfuzz.campaigns.desk import Desk
@@ -266,7 +267,7 @@ def _error(night: Night) -> str:
     unread = len(night.desk.unreadable)
     if not unread:
         return "ended by an error"
-    return f"not all was replayed: {unread:,} {'trace' if unread == 1 else 'traces'} cannot be read"
+    return f"not all was replayed: {counted(unread, 'trace')} cannot be read"
 
 
 def last_lines(night: Night, code: Exit) -> list[str]:

@@ -65,7 +65,7 @@ class TraceItem(pytest.Item):
         load_extensions()
         if not chosen.is_schema_strict and self._is_of_another_format():
             self.record["verdict"] = "skipped"
-            pytest.skip(f"{self._shown_path()}: its trace format is not {FORMAT_VERSION}")
+            pytest.skip(f"{shown_path}: its trace format is not {FORMAT_VERSION}")
         trace = load(self.path)
         self._note(profile=trace.world.profile)
         result = self._run(trace)

@@ -1,7 +1,6 @@
 """What a state machine found in a test: minimized, and kept as findings of campaigns are."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -12,12 +11,11 @@ from vmfuzz.campaign import Stored
 from vmfuzz.crashes import cut, store
 from vmfuzz.engines.interface import Found
 from vmfuzz.errors import VmfuzzError
-from vmfuzz.finding import Finding
 from vmfuzz.machine import MachineFinding, VmStoreMachine
 from vmfuzz.minimize import minimize
 from vmfuzz.minimize.shrinker import NotFailing
 from vmfuzz.oracle import Session
-from vmfuzz.runner import Run, System, run
+from vmfuzz.runner import ModelSystem, Run, System, run
 from vmfuzz.testing.campaigns import kept_text
 from vmfuzz.testing.settings import settings
 from vmfuzz.trace import Trace
@@ -26,19 +24,12 @@ MAX_STEPS: Final = 300_000  # of one minimization: some seconds
 _MOST: Final = 5  # findings of one test
 
 
-class MachineSystem:
+class MachineSystem(ModelSystem):
     """The model with what a machine adds to it and leaves out."""
-
-    is_world_fixed = False
-    max_steps = MAX_STEPS
 
     def __init__(self, machine: type[VmStoreMachine]) -> None:
         self.without = machine.without
         self.open_session = partial(Session, own=machine.clauses)
-
-    def minimizing(self, _finding: Finding) -> AbstractContextManager[None]:
-        """Return a context that changes nothing."""
-        return nullcontext()
 
     def run(self, trace: Trace, *, checks: frozenset[str], strict: bool) -> Run:
         """Run a trace as the machine runs its ops."""
