@@ -7,16 +7,14 @@ expires = "2027-01-31"
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from vmfuzz.errors import VmfuzzError, closest, shown
-from vmfuzz.input_file import open_input
+from vmfuzz.toml_file import read_toml
 
-MAX_BYTES: Final = 1 << 20
 _FIELDS: Final = ("id", "reason", "expires")
 _DATE: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 _MAX_TEXT: Final = 1000
@@ -57,17 +55,9 @@ def read_known(path: Path, today: str) -> Known:
     """Return what a file lets pass. Errors: VmfuzzError naming the entry, the field, the value."""
     name = shown(path)
     try:
-        with open_input(path) as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise VmfuzzError(f"{name}: larger than {MAX_BYTES >> 20} MiB")
-        document = tomllib.loads(data.decode("utf-8"))
+        document = read_toml(path)
     except OSError as error:
         raise VmfuzzError(f"{name}: cannot read: {error}") from None
-    except UnicodeDecodeError as error:
-        raise VmfuzzError(f"{name}: is no text (byte {error.start})") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise VmfuzzError(f"{name}: no TOML: {shown(error)}") from None
     for key in document:
         if key != "known":
             raise VmfuzzError(f"{name}: unknown key {key[:40]!r}{closest(key, ['known'])}")

@@ -36,10 +36,7 @@ class IntRange(click.IntRange):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
         """Return the number. Errors: usage error that says what is allowed."""
-        try:
-            int(value)
-        except ValueError:
-            self.fail(f"{str(value)[:40]!r} is no whole number; {_allowed(self)}", param, ctx)
+        _check(int, "whole number", self, value, param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -48,17 +45,20 @@ class FloatRange(click.FloatRange):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
         """Return the number. Errors: usage error that says what is allowed."""
-        try:
-            float(value)
-        except ValueError:
-            self.fail(f"{str(value)[:40]!r} is no number; {_allowed(self)}", param, ctx)
+        _check(float, "number", self, value, param, ctx)
         return super().convert(value, param, ctx)
 
 
-def _allowed(bounds: click.IntRange | click.FloatRange) -> str:
-    if bounds.max is None:
-        return f"write one of at least {bounds.min:,}"
-    return f"write one from {bounds.min:,} to {bounds.max:,}"
+def _check(
+    kind: type, noun: str, bounds: click.IntRange | click.FloatRange, value: Any, *place: Any
+) -> None:
+    """Make sure that a value is a number. Errors: usage error, about the parameter at `place`."""
+    try:
+        kind(value)
+    except ValueError:
+        least, most = bounds.min, bounds.max
+        allowed = f"of at least {least:,}" if most is None else f"from {least:,} to {most:,}"
+        bounds.fail(f"{str(value)[:40]!r} is no {noun}; write one {allowed}", *place)
 
 
 class FilePath(click.Path):

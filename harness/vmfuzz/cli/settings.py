@@ -5,7 +5,6 @@ that name there, and, with `--resume`, what the campaign was started with. Keys 
 options; unknown ones are mistakes.
 """
 
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +17,7 @@ from vmfuzz.cli.exhaustive import BARE
 from vmfuzz.cli.options import FilePath
 from vmfuzz.engines.registry import installed_engines
 from vmfuzz.errors import VmfuzzError, closest, shown
-from vmfuzz.input_file import open_input
+from vmfuzz.toml_file import read_toml
 
 PROFILES: Final[dict[str, dict[str, Any]]] = {
     "smoke": {"time": "1m", "workers": "auto"},
@@ -49,7 +48,6 @@ PROFILES: Final[dict[str, dict[str, Any]]] = {
     },
 }
 _FILE: Final = Path("pyproject.toml")
-_MAX_BYTES: Final = 1 << 20
 _NEVER: Final = frozenset({"config", "config-profile", "resume", "help"})  # not from a file
 _NOT_KEPT: Final = frozenset({*_NEVER, "out", "json", "today"})
 
@@ -129,16 +127,7 @@ def _tool_table(config: str | None) -> tuple[dict[str, Any], str]:
     path = Path(config) if config is not None else _FILE
     if config is None and not path.is_file():
         return {}, ""
-    with open_input(path) as file:
-        data = file.read(_MAX_BYTES + 1)
-    if len(data) > _MAX_BYTES:
-        raise VmfuzzError(f"{shown(path)}: larger than {_MAX_BYTES >> 20} MiB")
-    try:
-        document = tomllib.loads(data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise VmfuzzError(f"{shown(path)}: is no text (byte {error.start})") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise VmfuzzError(f"{shown(path)}: no TOML: {shown(error)}") from None
+    document = read_toml(path)
     tool = document.get("tool", {})
     table = tool.get("vmfuzz", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
